@@ -1,0 +1,2 @@
+//! The steps of a container's first process.
+#![no_std]

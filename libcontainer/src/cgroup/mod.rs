@@ -1,0 +1,1 @@
+//! Control groups: placement, limits, devices, removal. Knows nothing of containers.

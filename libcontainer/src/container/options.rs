@@ -1,0 +1,92 @@
+use std::path::PathBuf;
+
+/// How to create a container, beyond what its bundle says.
+#[derive(Clone, Debug, Default)]
+pub struct CreateOptions {
+    pub(crate) console_socket: Option<PathBuf>,
+    pub(crate) pidfd_socket: Option<PathBuf>,
+    pub(crate) pid_file: Option<PathBuf>,
+    pub(crate) no_pivot: bool,
+    pub(crate) no_new_keyring: bool,
+    pub(crate) preserve_fds: u32,
+    pub(crate) systemd_cgroup: bool,
+    pub(crate) unsealed: bool,
+}
+
+impl CreateOptions {
+    /// Unix socket that receives the terminal's master side; needed if and only if `process.terminal`.
+    #[must_use]
+    pub fn console_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.console_socket = Some(path.into());
+        self
+    }
+
+    /// Unix socket that receives a pidfd of the container's first process.
+    #[must_use]
+    pub fn pidfd_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.pidfd_socket = Some(path.into());
+        self
+    }
+
+    /// File that receives the host pid of the container's first process, in decimal, atomically.
+    #[must_use]
+    pub fn pid_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.pid_file = Some(path.into());
+        self
+    }
+
+    /// Moves the root with `MS_MOVE` and `chroot` instead of `pivot_root`, for a root on a ramdisk.
+    #[must_use]
+    pub fn no_pivot(mut self, yes: bool) -> Self {
+        self.no_pivot = yes;
+        self
+    }
+
+    /// Keeps the caller's session keyring instead of joining a new one.
+    #[must_use]
+    pub fn no_new_keyring(mut self, yes: bool) -> Self {
+        self.no_new_keyring = yes;
+        self
+    }
+
+    /// Passes this many descriptors, from 3 on, to the container.
+    #[must_use]
+    pub fn preserve_fds(mut self, count: u32) -> Self {
+        self.preserve_fds = count;
+        self
+    }
+
+    /// Asks systemd for the cgroup instead of making it in the file system.
+    #[must_use]
+    pub fn systemd_cgroup(mut self, yes: bool) -> Self {
+        self.systemd_cgroup = yes;
+        self
+    }
+
+    /// Creates although the running executable was not [sealed](crate::exe::seal): a process in the
+    /// container could then overwrite the caller's binary through `/proc/self/exe` (CVE-2019-5736).
+    #[must_use]
+    pub fn allow_unsealed_executable(mut self, yes: bool) -> Self {
+        self.unsealed = yes;
+        self
+    }
+}
+
+/// What [`delete`](crate::Container::delete) may do to a container that still runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delete {
+    /// Only a stopped container is deleted (and one that was created and never started, which is ended first
+    /// as runc does).
+    Stopped,
+    /// Whatever runs is killed first.
+    Force,
+}
+
+/// Who receives a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signals {
+    /// The container's first process.
+    Init,
+    /// Every process of the container's cgroup.
+    All,
+}

@@ -1,0 +1,59 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a container is in its life (runtime-spec, "State").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Being made; only seen while `create` works or after it was killed.
+    Creating,
+    /// Made; the program waits for `start`.
+    Created,
+    /// The program runs.
+    Running,
+    /// All processes are frozen.
+    Paused,
+    /// The first process has ended.
+    Stopped,
+}
+
+impl Status {
+    /// The lower-case word that `state` prints.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// What `state` and `list` print about a container; serialises with runc's keys, in runc's order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// Version of the runtime-spec that this library implements.
+    pub oci_version: String,
+    /// The container's name.
+    pub id: String,
+    /// Host pid of the first process, 0 when stopped.
+    pub pid: i32,
+    /// Where the container is in its life.
+    pub status: Status,
+    /// Absolute path of the bundle.
+    pub bundle: PathBuf,
+    /// Absolute path of the root file system.
+    pub rootfs: PathBuf,
+    /// When it was created, RFC 3339 with nanoseconds, in UTC.
+    pub created: String,
+    /// The annotations of the configuration.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Name of the user that created it, or its number.
+    pub owner: String,
+}

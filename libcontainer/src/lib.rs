@@ -1,0 +1,46 @@
+//! A library that creates, starts, kills and deletes OCI containers on Linux.
+//!
+//! The work is split in three: [`facts`] asks the host what it can do, [`planner`] turns a bundle's
+//! configuration and those facts into a [`Plan`] without touching anything, and `launch` executes
+//! that plan with an undo for every change it makes on the host.
+//!
+//! ```no_run
+//! use libcontainer::{Bundle, ContainerId, CreateOptions, Delete, Runtime, Signals};
+//!
+//! # fn main() -> libcontainer::Result<()> {
+//! libcontainer::exe::seal()?; // first line of main
+//! let runtime = Runtime::new("/run/mycontainers");
+//! let id = ContainerId::new("web")?;
+//! let bundle = Bundle::open("/bundles/web")?;
+//! println!("{}", runtime.plan(&id, &bundle, &CreateOptions::default())?); // changes nothing
+//! let container = runtime.create(&id, &bundle, &CreateOptions::default())?; // undone on error
+//! container.start()?;
+//! container.kill(15, Signals::Init)?;
+//! container.wait()?;
+//! container.delete(Delete::Stopped)?;
+//! # Ok(())
+//! # }
+//! ```
+#![warn(missing_docs)]
+
+mod bundle;
+pub mod cgroup;
+mod container;
+mod error;
+pub mod exe;
+pub mod facts;
+mod id;
+mod launch;
+pub mod planner;
+pub mod seccomp;
+pub mod spec;
+mod sys;
+
+pub use bundle::Bundle;
+pub use container::{Container, CreateOptions, Delete, ExitStatus, Runtime, Signals, State, Status};
+pub use error::{Error, ErrorKind, Result, StepFailure};
+pub use id::ContainerId;
+pub use planner::Plan;
+
+/// The version of the OCI runtime specification that this library implements.
+pub const SPEC_VERSION: &str = "1.3.0";

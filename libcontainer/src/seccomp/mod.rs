@@ -1,0 +1,1 @@
+//! OCI seccomp profiles → BPF. Pure.

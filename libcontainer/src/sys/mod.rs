@@ -1,0 +1,1 @@
+//! Thin helpers over system calls of the host side.
