@@ -1,8 +1,6 @@
 //! Slots: numbered places for descriptors. A step names a slot; which descriptor is behind it is known when the step
 //! runs, because the host filled the slot before the clone or an earlier step did.
 
-use core::fmt;
-
 /// The number of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u16);
@@ -21,11 +19,11 @@ pub const CGROUP: Slot = Slot(4);
 pub const NULL: Slot = Slot(5);
 /// The empty read-only folder that masks folders, once it exists.
 pub const EMPTY: Slot = Slot(6);
-/// The first slot that a planner may give to trees and namespaces.
-pub const FIRST_FREE: u16 = 8;
-
-impl fmt::Display for Slot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
+/// A namespace to be joined; there are eight kinds.
+#[must_use]
+pub const fn namespace(kind: u16) -> Slot {
+    Slot(8 + kind)
 }
+
+/// The first slot that a planner may give to trees.
+pub const FIRST_FREE: u16 = 16;
