@@ -1,8 +1,18 @@
 //! Containers: their life, their options, and the state that outlives a command.
 
+mod cgroups;
+mod delete;
+mod gate;
+mod handle;
+mod kill;
 mod options;
+mod owner;
+pub(crate) mod record;
+mod start;
 mod state;
+pub(crate) mod store;
 
+pub use handle::Container;
 pub use options::{CreateOptions, Delete, Signals};
 pub use state::{State, Status};
 
@@ -68,50 +78,12 @@ impl Runtime {
     }
 
     /// Finds a container by name ([`ErrorKind::NotFound`] if there is none).
-    pub fn load(&self, _id: &ContainerId) -> Result<Container> {
-        later()
+    pub fn load(&self, id: &ContainerId) -> Result<Container> {
+        Container::load(&self.root, id)
     }
 
-    /// All containers, sorted by name.
+    /// All containers, sorted by name. One whose state cannot be read is left out with a warning.
     pub fn list(&self) -> Result<Vec<Container>> {
-        later()
-    }
-}
-
-/// A container that exists.
-#[derive(Debug)]
-pub struct Container {
-    _private: (),
-}
-
-impl Container {
-    /// What `state` prints, as of now.
-    pub fn state(&self) -> Result<State> {
-        later()
-    }
-
-    /// Lets the process of a created container go.
-    pub fn start(&self) -> Result<()> {
-        later()
-    }
-
-    /// Sends signal number `signal`.
-    pub fn kill(&self, _signal: i32, _whom: Signals) -> Result<()> {
-        later()
-    }
-
-    /// Waits until the container's first process has ended. The status is known only to its parent.
-    pub fn wait(&self) -> Result<Option<ExitStatus>> {
-        later()
-    }
-
-    /// Sends `signal` if the process is alive, for a foreground caller; the pidfd for polling.
-    pub fn pidfd(&self) -> Result<rustix::fd::OwnedFd> {
-        later()
-    }
-
-    /// Removes everything that the container left on the host.
-    pub fn delete(&self, _how: Delete) -> Result<()> {
-        later()
+        Container::list(&self.root)
     }
 }
