@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
+use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set};
 
 use super::{Facts, Handles, PathFact};
 use crate::cgroup;
 use crate::planner::devices_to_bind;
 use crate::spec::{Config, Membership, MountKind, Namespaces};
+use crate::sys::namespace;
 use crate::{Error, ErrorKind, Result};
 
 /// Asks the host what the planner needs to know for `config`.
@@ -37,10 +39,15 @@ pub fn probe(config: &Config) -> Result<(Facts, Handles)> {
         handles.devices.extend(handle.map(|handle| (path, handle)));
     }
     handles.namespaces = namespaces(&config.namespaces)?;
+    let (capabilities, last_capability) = own_capabilities()?;
+    let want = cgroup::Want {
+        controllers: cgroup::needs_controllers(config.resources.as_ref()),
+        own: config.cgroups_path.as_ref().is_some_and(|path| !path.starts_with('/')),
+    };
     let facts = Facts {
-        cgroup: cgroup::detect(config.cgroup_needs())?,
-        capabilities: own_capabilities()?,
-        last_capability: last_capability(),
+        cgroup: cgroup::detect(want)?,
+        capabilities,
+        last_capability,
         lsms: if needs_lsms(config) { lsms() } else { Vec::new() },
         root,
         sources,
@@ -73,21 +80,20 @@ fn look(path: &Path) -> Look {
     }))
 }
 
-fn own_capabilities() -> Result<u64> {
-    let read = |set| caps::read(None, set).map(|set| caps::CapsHashSet::iter(&set).fold(0, |bits, c| bits | c.bitmask()));
-    let permitted = read(caps::CapSet::Permitted);
-    let bounding = read(caps::CapSet::Bounding);
-    match (permitted, bounding) {
-        (Ok(permitted), Ok(bounding)) => Ok(permitted & bounding),
-        (Err(error), _) | (_, Err(error)) => {
-            Err(Error::new(ErrorKind::Os, format!("cannot read the capabilities of this process: {error}")))
-        }
+/// The caller's permitted capabilities within its bounding set, and the highest capability that the kernel knows.
+fn own_capabilities() -> Result<(u64, u8)> {
+    let sets = capabilities(None).map_err(|errno| Error::os("capget of this process", errno))?;
+    let mut bounding = 0;
+    let mut last = 0;
+    for number in 0..64u8 {
+        // EINVAL: the kernel does not know it.
+        let Ok(is_in) = capability_is_in_bounding_set(CapabilitySet::from_bits_retain(1 << number)) else {
+            break;
+        };
+        bounding |= u64::from(is_in) << number;
+        last = number;
     }
-}
-
-/// The highest capability that the kernel knows: the highest that is in, or could be dropped from, the bounding set.
-fn last_capability() -> u8 {
-    caps::runtime::thread_all_supported().iter().map(caps::Capability::index).max().unwrap_or_default()
+    Ok((sets.permitted.bits() & bounding, last))
 }
 
 fn needs_lsms(config: &Config) -> bool {
@@ -100,7 +106,8 @@ fn lsms() -> Vec<String> {
     if let Ok(list) = std::fs::read_to_string("/sys/kernel/security/lsm") {
         return list.trim().split(',').map(str::to_owned).collect();
     }
-    let signs = [("apparmor", "/sys/module/apparmor/parameters/enabled"), ("selinux", "/sys/fs/selinux/enforce")];
+    let signs =
+        [("apparmor", "/sys/module/apparmor/parameters/enabled"), ("selinux", "/sys/fs/selinux/enforce")];
     let is_on = |path: &str| std::fs::read_to_string(path).is_ok_and(|text| !text.starts_with('N'));
     signs.iter().filter(|(_, path)| is_on(path)).map(|(name, _)| (*name).to_owned()).collect()
 }
@@ -122,7 +129,8 @@ fn namespaces(namespaces: &Namespaces) -> Result<BTreeMap<u32, OwnedFd>> {
         if let Membership::Join(path) = &namespace.membership {
             let pointer = format!("/linux/namespaces/{}/path", namespace.index);
             let handle = open_namespace(path, flag).map_err(|why| {
-                let message = format!("{pointer}: {} cannot be joined as a {name} namespace: {why}", path.display());
+                let message =
+                    format!("{pointer}: {} cannot be joined as a {name} namespace: {why}", path.display());
                 Error::new(ErrorKind::InvalidSpec { pointer: pointer.clone() }, message)
             })?;
             opened.insert(flag as u32, handle);
@@ -131,10 +139,11 @@ fn namespaces(namespaces: &Namespaces) -> Result<BTreeMap<u32, OwnedFd>> {
     Ok(opened)
 }
 
-fn open_namespace(path: &PathBuf, flag: i32) -> std::result::Result<OwnedFd, String> {
-    let handle = open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty())
-        .map_err(|errno| crate::error::describe_errno(errno.raw_os_error()))?;
-    match crate::sys::namespace_kind(handle.as_fd()) {
+fn open_namespace(path: &Path, flag: i32) -> std::result::Result<OwnedFd, String> {
+    let handle =
+        open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty())
+            .map_err(|errno| crate::error::describe_errno(errno.raw_os_error()))?;
+    match namespace::kind(handle.as_fd()) {
         Ok(kind) if kind == flag => Ok(handle),
         Ok(_) => Err("it is a namespace of another kind".into()),
         Err(_) => Err("it is not a namespace".into()),
@@ -146,7 +155,7 @@ fn owned_by_joined_user(namespaces: &BTreeMap<u32, OwnedFd>) -> BTreeSet<u32> {
     let user = libc::CLONE_NEWUSER as u32;
     let identity = |handle: &OwnedFd| fstat(handle).map(|stat| (stat.st_dev, stat.st_ino)).ok();
     let Some(joined) = namespaces.get(&user).and_then(identity) else { return BTreeSet::new() };
-    let owner = |handle: &OwnedFd| crate::sys::owning_user_namespace(handle.as_fd()).ok();
+    let owner = |handle: &OwnedFd| namespace::owner(handle.as_fd()).ok();
     let others = namespaces.iter().filter(|(kind, _)| **kind != user);
     let owned = others.filter(|(_, handle)| owner(handle).as_ref().and_then(identity) == Some(joined));
     owned.map(|(kind, _)| *kind).collect()

@@ -22,7 +22,14 @@ pub(super) struct Build<'a> {
 impl<'a> Build<'a> {
     pub(super) fn new(request: &'a Request<'a>) -> Self {
         let warnings = request.config.warnings.clone();
-        Self { request, pool: Pool::default(), entries: Vec::new(), warnings, next_slot: slot::FIRST_FREE, lent: VecDeque::new() }
+        Self {
+            request,
+            pool: Pool::default(),
+            entries: Vec::new(),
+            warnings,
+            next_slot: slot::FIRST_FREE,
+            lent: VecDeque::new(),
+        }
     }
 
     /// Lends a tree in a slot of its own. 65,000 of them are more descriptors than a process may have.

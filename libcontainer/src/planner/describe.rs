@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::entry::{Action, Actor, Entry, HostStep, Tree};
 use super::{Plan, Pool};
+use crate::cgroup::Devices;
 use crate::spec::{IdMap, attr};
 
 impl Actor {
@@ -100,7 +101,8 @@ impl Plan {
             Step::LoopbackUp => "bring lo up".into(),
             Step::ProcWrite { path, value } => format!("write {:?} to /proc/{}", show(value), show(path)),
             Step::Propagate { propagation, detach_parent } => {
-                let parent = detach_parent.map_or(String::new(), |at| format!(", mount of {} private", show(at)));
+                let parent =
+                    detach_parent.map_or(String::new(), |at| format!(", mount of {} private", show(at)));
                 format!("make all mounts {}{parent}", propagation_name(propagation))
             }
             Step::AttachRoot { at } => format!("attach root at {}", show(at)),
@@ -155,7 +157,8 @@ impl Plan {
             Step::NoNewPrivileges => "set no_new_privs".into(),
             Step::Seccomp { .. } => format!("load seccomp filter ({} instructions)", self.filter.len()),
             Step::Exec => {
-                let program = self.argv.first().map_or_else(|| "nothing".into(), |&program| pool.show(program));
+                let program =
+                    self.argv.first().map_or_else(|| "nothing".into(), |&program| pool.show(program));
                 format!("exec {program}")
             }
             ref other => format!("{other:?}"),
@@ -176,14 +179,14 @@ fn host(step: &HostStep) -> String {
         }
         HostStep::Gate => "open gate for start".into(),
         HostStep::ConnectConsole { path } => format!("connect to console socket {}", path.display()),
-        HostStep::CreateCgroup { placement } => {
+        HostStep::CreateCgroup { placement, .. } => {
             let dirs = placement.dirs();
             let more = if dirs.len() > 1 { format!(" (and {} more)", dirs.len() - 1) } else { String::new() };
             let first = dirs.last().map(|dir| dir.display().to_string()).unwrap_or_default();
             format!("create cgroup {first}{more}")
         }
-        HostStep::Limit(write) => write.to_string(),
-        HostStep::Devices(policy) => policy.to_string(),
+        HostStep::Limit(write) => format!("write {:?} to {}", write.value, write.file),
+        HostStep::Devices(devices) => device_policy(devices),
         HostStep::JoinCgroup => "move the process into the cgroup".into(),
         HostStep::Clone { actor, flags, into_cgroup } => {
             let mut parts = vec!["pidfd".to_owned()];
@@ -196,12 +199,22 @@ fn host(step: &HostStep) -> String {
             format!("clone {} {{{}}}", actor.as_str(), parts.join(", "))
         }
         HostStep::Adopt => "adopt init".into(),
-        HostStep::IdMaps { uids, gids } => format!("write id maps users {} groups {}", maps(uids), maps(gids)),
+        HostStep::IdMaps { uids, gids } => {
+            format!("write id maps users {} groups {}", maps(uids), maps(gids))
+        }
         HostStep::OomScore { value } => format!("set oom_score_adj {value} of the process"),
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
         #[cfg(feature = "fault-injection")]
         other => format!("{other:?}"),
+    }
+}
+
+fn device_policy(devices: &Devices) -> String {
+    match devices {
+        Devices::Unrestricted => "allow all devices".into(),
+        Devices::Writes(writes) => format!("restrict devices ({} writes)", writes.len()),
+        Devices::Program(program) => format!("restrict devices (program of {} instructions)", program.len()),
     }
 }
 
@@ -226,7 +239,8 @@ impl Tree {
 fn mount(pool: &Pool, fs: &Filesystem, attr: &MountAttr, target: &str) -> String {
     let options = pool.show_config(fs.config);
     let attributes = attributes(&MountAttr { set: fs.attributes, ..*attr });
-    let parts: Vec<&str> = [attributes.as_str(), &options].into_iter().filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> =
+        [attributes.as_str(), &options].into_iter().filter(|part| !part.is_empty()).collect();
     format!("mount {} on {target} ({})", pool.show(fs.fstype), parts.join(" "))
 }
 

@@ -42,7 +42,15 @@ struct Wanted {
 /// host has its nodes, and must not get ours.
 fn wanted(config: &Config) -> Vec<Wanted> {
     let defaults = DEFAULTS.iter().filter(|_| !has_foreign_dev(config)).map(|&(path, major, minor)| Wanted {
-        device: Device { path: path.into(), kind: DeviceKind::Char, major, minor, mode: 0o666, uid: 0, gid: 0 },
+        device: Device {
+            path: path.into(),
+            kind: DeviceKind::Char,
+            major,
+            minor,
+            mode: 0o666,
+            uid: 0,
+            gid: 0,
+        },
         pointer: None,
     });
     let defaults = defaults.filter(|wanted| config.devices.iter().all(|own| own.path != wanted.device.path));
@@ -54,7 +62,10 @@ fn wanted(config: &Config) -> Vec<Wanted> {
 }
 
 fn has_foreign_dev(config: &Config) -> bool {
-    config.mounts.iter().any(|mount| mount.destination == "/dev" && matches!(mount.kind, MountKind::Bind { .. }))
+    config
+        .mounts
+        .iter()
+        .any(|mount| mount.destination == "/dev" && matches!(mount.kind, MountKind::Bind { .. }))
 }
 
 /// In a user namespace no node can be made: the host's is bound instead.

@@ -105,11 +105,13 @@ pub enum HostStep {
     CreateCgroup {
         /// Where.
         placement: cgroup::Placement,
+        /// What will be limited, and so which controllers are needed.
+        limits: cgroup::Limits,
     },
     /// Sets one limit.
     Limit(cgroup::Write),
     /// Restricts devices.
-    Devices(cgroup::DevicePolicy),
+    Devices(cgroup::Devices),
     /// Moves the new process into the cgroup (v1, where it cannot be born there).
     JoinCgroup,
     /// Clones a child.

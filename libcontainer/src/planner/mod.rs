@@ -23,6 +23,8 @@ pub use verify::{Violation, verify};
 
 pub(crate) use devices::to_bind as devices_to_bind;
 
+use std::path::PathBuf;
+
 use libcontainer_init::Text;
 use libcontainer_init::step::Instruction;
 
@@ -53,9 +55,9 @@ pub fn plan(request: &Request<'_>) -> Result<Plan> {
     check_options(request)?;
     let mut build = Build::new(request);
     build.host(HostStep::Claim { dir: request.options.state.clone() });
-    let placement = cgroups::plan(&mut build)?;
-    rootfs::lend(&mut build, &placement)?;
-    namespaces::enter(&mut build, &placement)?;
+    let cgroup = cgroups::plan(&mut build)?;
+    rootfs::lend(&mut build, &cgroup.placement)?;
+    namespaces::enter(&mut build, cgroup)?;
     rootfs::plan(&mut build);
     let process = process::plan(&mut build)?;
     let slots = build.slots();
@@ -76,7 +78,9 @@ pub fn plan(request: &Request<'_>) -> Result<Plan> {
 fn check_options(request: &Request<'_>) -> Result<()> {
     let terminal = request.config.process.as_ref().is_some_and(|process| process.terminal);
     let problem = match (terminal, &request.options.console_socket) {
-        (true, None) => "the terminal needs a console socket (--console-socket), or set process.terminal to false",
+        (true, None) => {
+            "the terminal needs a console socket (--console-socket), or set process.terminal to false"
+        }
         (false, Some(_)) => "a console socket was given, but process.terminal is false",
         _ => return Ok(()),
     };
@@ -94,6 +98,17 @@ impl Plan {
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+}
+
+impl Plan {
+    /// The cgroups that the plan makes, for those who must find them when it was interrupted.
+    pub(crate) fn cgroup_dirs(&self) -> Vec<PathBuf> {
+        let found = self.entries.iter().find_map(|entry| match &entry.action {
+            Action::Host(HostStep::CreateCgroup { placement, .. }) => Some(placement.dirs()),
+            _ => None,
+        });
+        found.unwrap_or_default()
     }
 }
 

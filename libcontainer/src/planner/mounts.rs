@@ -44,7 +44,9 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
 }
 
 fn check_source(build: &Build<'_>, mount: &Mount, source: &Path) -> Result<()> {
-    let Some(PathFact::Missing { errno }) = build.request.facts.sources.get(&mount.index) else { return Ok(()) };
+    let Some(PathFact::Missing { errno }) = build.request.facts.sources.get(&mount.index) else {
+        return Ok(());
+    };
     let pointer = format!("/mounts/{}/source", mount.index);
     let message = format!("{pointer}: {}: {}", source.display(), describe_errno(*errno));
     Err(Error::new(ErrorKind::InvalidSpec { pointer }, message))
@@ -67,7 +69,14 @@ fn bind(build: &Build<'_>, mount: &Mount) -> Tree {
         Some((flag, _)) => top.propagation = flag,
         None => {}
     }
-    Tree { source: Source::Mount(mount.index), path: PathBuf::new(), recursive: false, all, top, slot: slot::ROOT }
+    Tree {
+        source: Source::Mount(mount.index),
+        path: PathBuf::new(),
+        recursive: false,
+        all,
+        top,
+        slot: slot::ROOT,
+    }
 }
 
 fn attributes(attributes: Attributes) -> MountAttr {

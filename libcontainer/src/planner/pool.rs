@@ -38,7 +38,10 @@ impl Pool {
     }
 
     /// Options for `fsconfig`: each a key, then nothing for a flag or `=` and the value.
-    pub(crate) fn config<'a>(&mut self, options: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Text {
+    pub(crate) fn config<'a>(
+        &mut self,
+        options: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+    ) -> Text {
         let mut parts = Vec::new();
         for (key, value) in options {
             parts.push(key.to_owned());

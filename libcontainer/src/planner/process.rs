@@ -67,7 +67,8 @@ fn grantable(build: &mut Build<'_>, process: &Process) -> Capabilities {
     let asked = process.capabilities;
     let dropped = (asked.bounding | asked.effective | asked.inheritable | asked.permitted) & !own;
     if dropped != 0 {
-        let names: Vec<String> = (0..64).filter(|bit| dropped & (1 << bit) != 0).map(capability_name).collect();
+        let names: Vec<String> =
+            (0..64).filter(|bit| dropped & (1 << bit) != 0).map(capability_name).collect();
         let message = format!("cannot be granted here and were dropped: {}", names.join(", "));
         build.warn("/process/capabilities", message);
     }
@@ -96,14 +97,18 @@ fn label(build: &mut Build<'_>, process: &Process) -> Result<()> {
         if has("apparmor") {
             write(build, "self/attr/apparmor/exec", &format!("exec {profile}"), "/process/apparmorProfile");
         } else {
-            build.warn("/process/apparmorProfile", "the running kernel has no AppArmor: the profile is NOT applied");
+            build.warn(
+                "/process/apparmorProfile",
+                "the running kernel has no AppArmor: the profile is NOT applied",
+            );
         }
     }
     if let Some(context) = &process.selinux_label {
         if has("selinux") {
             write(build, "self/attr/exec", context, "/process/selinuxLabel");
         } else {
-            build.warn("/process/selinuxLabel", "the running kernel has no SELinux: the label is NOT applied");
+            build
+                .warn("/process/selinuxLabel", "the running kernel has no SELinux: the label is NOT applied");
         }
     }
     let has_user = build.request.config.namespaces.user.membership != crate::spec::Membership::Host;
@@ -181,7 +186,8 @@ fn limits(build: &mut Build<'_>, process: &Process) {
 fn filter(build: &mut Build<'_>) -> Result<Option<seccomp::Filter>> {
     let Some(profile) = &build.request.config.seccomp else { return Ok(None) };
     let Some(arch) = seccomp::native_arch() else {
-        let message = "/linux/seccomp: this machine's architecture has no syscall table here (drop linux.seccomp)";
+        let message =
+            "/linux/seccomp: this machine's architecture has no syscall table here (drop linux.seccomp)";
         return Err(Error::new(ErrorKind::Unsupported { pointer: "/linux/seccomp".into() }, message));
     };
     let filter = seccomp::compile(profile, arch)?;
@@ -209,4 +215,3 @@ fn give_up_privileges(
         build.init_for(sets, "/process/capabilities");
     }
 }
-

@@ -1,6 +1,6 @@
 //! What a plan is made from.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::facts::Facts;
 use crate::spec::Config;
@@ -38,11 +38,4 @@ pub struct Options {
     pub no_new_keyring: bool,
     /// How many descriptors from 3 on are passed to the program.
     pub preserve_fds: u32,
-}
-
-impl Options {
-    pub(crate) fn state(mut self, state: impl AsRef<Path>) -> Self {
-        self.state = state.as_ref().to_path_buf();
-        self
-    }
 }

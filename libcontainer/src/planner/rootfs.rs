@@ -86,7 +86,8 @@ fn needs_proc(build: &Build<'_>) -> bool {
     let process = config.process.as_ref();
     !config.sysctl.is_empty()
         || process.is_some_and(|process| process.oom_score_adj.is_some() && !has_user)
-        || process.is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
+        || process
+            .is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
 }
 
 /// `Init`'s steps from its first namespace to the finished root.
@@ -139,7 +140,10 @@ fn sysctls(build: &mut Build<'_>) {
     for sysctl in &build.request.config.sysctl {
         let pointer = format!("/linux/sysctl/{}", escape(&sysctl.key));
         if sysctl.owner == SysctlOwner::User {
-            build.warn(&pointer, "written by the container's root: the kernel may refuse values above the host's");
+            build.warn(
+                &pointer,
+                "written by the container's root: the kernel may refuse values above the host's",
+            );
         }
         let path = build.pool.text(format!("sys/{}", sysctl.path));
         let value = build.pool.text(&sysctl.value);

@@ -4,8 +4,8 @@ use std::fmt;
 
 use libcontainer_init::{Slot, Step, slot};
 
-use super::entry::{Action, Actor, Entry, HostStep};
 use super::Plan;
+use super::entry::{Action, Actor, Entry, HostStep};
 
 /// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,7 +176,8 @@ impl World {
             }
             Step::Unshare { flags } => {
                 self.mount_namespace |= flags & libc::CLONE_NEWNS as u32 != 0;
-                let placed = flags & libc::CLONE_NEWCGROUP as u32 == 0 || (self.in_cgroup && !self.has_cgroup_to_join);
+                let placed =
+                    flags & libc::CLONE_NEWCGROUP as u32 == 0 || (self.in_cgroup && !self.has_cgroup_to_join);
                 vec![
                     require(placed, "the process is placed before it makes a cgroup namespace"),
                     require(self.closed_fds, "inherited descriptors are closed first"),
@@ -202,7 +203,10 @@ impl World {
                 vec![require(self.root_attached, "the root is attached before it becomes the root")]
             }
             Step::Mask { .. } | Step::ReadOnly { .. } => {
-                vec![require(self.pivoted, "paths are hidden after the pivot, when nothing can be put over them")]
+                vec![require(
+                    self.pivoted,
+                    "paths are hidden after the pivot, when nothing can be put over them",
+                )]
             }
             Step::ProcWrite { .. } => vec![self.has(slot::PROC)],
             _ => self.program(plan, step),
@@ -214,7 +218,10 @@ impl World {
     }
 
     fn may_build(&self) -> Option<&'static str> {
-        require(self.root_attached && !self.pivoted, "the root is built after it is attached and before the pivot")
+        require(
+            self.root_attached && !self.pivoted,
+            "the root is built after it is attached and before the pivot",
+        )
     }
 
     fn program(&mut self, plan: &Plan, step: &Step) -> Vec<Option<&'static str>> {
