@@ -85,7 +85,8 @@ pub(super) fn unsupported(bytes: &[u8], pointer: &str) -> String {
 #[track_caller]
 fn complete(error: &Error, pointer: &str) -> String {
     let text = error.to_string();
-    assert!(text.starts_with(&format!("/bundle/config.json: {pointer}")), "{text}");
-    assert!(!text.contains('\n'), "{text}");
+    let shown = pointer.replace('\0', r"\u{0}");
+    assert!(text.starts_with(&format!("/bundle/config.json: {shown}")), "{text}");
+    assert!(!text.contains(char::is_control), "{text}");
     text
 }
