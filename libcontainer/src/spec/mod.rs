@@ -77,7 +77,7 @@ fn cannot_open(path: &Path, errno: Errno) -> Error {
     match errno {
         Errno::NOENT | Errno::NOTDIR => {
             let message =
-                "no such file; a bundle is a folder with a config.json in it, which `spec` can write";
+                "no such file; a bundle is a folder that holds a config.json and a root file system";
             Problem::invalid("", message).in_file(path)
         }
         errno => Error::os(format_args!("{}: cannot open", path.display()), errno),

@@ -40,28 +40,8 @@ impl Problem {
 
 /// Messages quote values of the configuration, and a log line must stay one line.
 fn one_line(text: &str) -> String {
-    let control = |c: char| c.is_control();
-    if !text.contains(control) {
-        return text.to_owned();
-    }
-    text.chars()
-        .flat_map(|c| if control(c) { Quoted::Escape(c.escape_default()) } else { Quoted::Plain(Some(c)) })
-        .collect()
-}
-
-enum Quoted {
-    Plain(Option<char>),
-    Escape(std::char::EscapeDefault),
-}
-
-impl Iterator for Quoted {
-    type Item = char;
-    fn next(&mut self) -> Option<char> {
-        match self {
-            Self::Plain(c) => c.take(),
-            Self::Escape(c) => c.next(),
-        }
-    }
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
 }
 
 /// A key as a reference token of a JSON pointer (RFC 6901, section 3).

@@ -56,18 +56,19 @@ fn a_container_of_containerd() {
     assert!(config.warnings.is_empty());
 }
 
-/// Prints what reading costs; run it in release mode with `--ignored --nocapture`.
+/// For release mode: `cargo test --release -p libcontainer cost_of_reading -- --ignored --nocapture`.
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement, which needs a release build and a quiet machine"]
 fn cost_of_reading() {
     const ROUNDS: u32 = 2_000;
-    for (name, text) in [("runc spec", RUNC_SPEC), ("containerd", CONTAINERD), ("docker", DOCKER)] {
+    let budgets = [("runc spec", RUNC_SPEC, 60), ("containerd", CONTAINERD, 60), ("docker", DOCKER, 300)];
+    for (name, text, micros) in budgets {
         let start = Instant::now();
         for _ in 0..ROUNDS {
             std::hint::black_box(accepted(std::hint::black_box(text)));
         }
         let cost = start.elapsed() / ROUNDS;
         println!("{name}: {cost:?} for {} bytes", text.len());
-        assert!(cost.as_millis() < 100);
+        assert!(cost.as_micros() < micros, "{name}: {cost:?}");
     }
 }

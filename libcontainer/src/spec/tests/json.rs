@@ -116,10 +116,11 @@ fn the_last_of_repeated_keys_wins() {
     let config = accepted(&document(
         r#""hostname": "older", "HOSTNAME": "old", "linux": {"cgroupsPath": "/x"}, "process": {"cwd": "x"},
            "linux": {"namespaces": [{"type": "bad", "type": "uts"}]}, "hostname": "new",
-           "process": {"cwd": "/", "args": ["a"], "args": ["b"]}"#,
+           "process": {"cwd": "/", "args": ["a"], "args": ["b"]}, "annotations": {"k": "1", "K": "2", "k": "3"}"#,
     ));
     assert_eq!(config.hostname.as_deref(), Some("new"));
     assert_eq!(config.cgroups_path, None);
+    assert_eq!((config.annotations["k"].as_str(), config.annotations["K"].as_str()), ("3", "2"));
     assert_eq!(config.process.unwrap().args, ["b"]);
     refused(&document(r#""hostname": "a", "hostname": "b", "process": {"args": [[]]}"#), "/process/args/0");
 }
