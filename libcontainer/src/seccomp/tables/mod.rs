@@ -110,12 +110,6 @@ const fn row(index: usize) -> (&'static str, [u32; 6]) {
     SYSCALLS[index]
 }
 
-/// The name of the system call `number`, for tests that go the other way.
-#[cfg(test)]
-pub(super) fn names_of(abi: Abi, number: u32) -> impl Iterator<Item = &'static str> {
-    SYSCALLS.iter().filter(move |(_, row)| Numbers(row).number(abi) == Some(number)).map(|(name, _)| *name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

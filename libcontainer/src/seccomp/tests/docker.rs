@@ -2,7 +2,7 @@
 
 use super::*;
 
-const PROFILE: &str = include_str!("../../../../fixtures/seccomp/docker-default.json");
+pub(super) const PROFILE: &str = include_str!("../../../../fixtures/seccomp/docker-default.json");
 
 fn docker() -> Filter {
     let filter = compile(&serde_json::from_str(PROFILE).unwrap(), X86_64).unwrap();
