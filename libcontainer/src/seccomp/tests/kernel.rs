@@ -126,16 +126,18 @@ fn dockers_profile_refuses_in_the_kernel_what_it_refuses_in_the_simulation() {
     let mut refused = Vec::new();
     for nr in (0..600).chain(0x4000_0000..0x4000_0258) {
         let value = simulate(&filter.instructions, &SeccompData { nr, arch, ..Default::default() });
-        if value & 0xffff_0000 == errno(0) {
+        // The kernel asks no filter about uretprobe and uprobe, which only it makes programs call.
+        let is_exempt = cfg!(target_arch = "x86_64") && (335..=336).contains(&nr);
+        if value & 0xffff_0000 == errno(0) && !is_exempt {
             refused.push((i64::from(nr), (value & 0xffff) as i32));
         }
     }
     assert!(refused.len() > 200);
-    let all = || {
-        let wrong = refused.iter().position(|(number, errno)| errno_of(*number, 0) != *errno);
-        wrong.map_or(0, |index| 1 + (index % 100) as i32)
-    };
-    assert_eq!(under(&filter, all), End::Exited(0), "1 + index of the wrong one (modulo 100) in {refused:?}");
+    for part in refused.chunks(100) {
+        let wrong = || part.iter().position(|(number, errno)| errno_of(*number, 0) != *errno);
+        let end = under(&filter, || wrong().map_or(100, |index| index as i32));
+        assert_eq!(end, End::Exited(100), "the index of the wrong one in {part:?}");
+    }
 }
 
 #[test]
