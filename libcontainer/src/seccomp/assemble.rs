@@ -47,7 +47,7 @@ fn decide(code: &mut Assembler, policy: &Policy, decision: &Decision) -> Target 
     match decision {
         Decision::Return(value) => Target::Return(*value),
         Decision::FirstOf { rules, wide } => {
-            let rules = rules.iter().rev().filter_map(|index| policy.rules.get(*index));
+            let rules = rules.iter().rev().filter_map(|index| policy.rules.get(*index as usize));
             rules.fold(Target::Return(policy.default), |next, rule| apply(code, rule, *wide, next))
         }
     }

@@ -1,7 +1,7 @@
 //! OCI seccomp profiles → classic BPF. Pure: no host is asked and nothing is installed here.
 //!
-//! The profile is lowered to a [policy](policy) (per architecture, which number gets which decision),
-//! the policy is assembled to a program, and [`simulate`] runs such a program as the kernel would.
+//! A profile is lowered to a policy, which says for each architecture what each number leads to; the
+//! policy is assembled to a program; and [`simulate`] runs a program as the kernel would.
 //!
 //! Where the specification is silent, the meaning is libseccomp's and runc's, so that a profile does
 //! here what its author saw it do there:

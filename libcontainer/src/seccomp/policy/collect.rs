@@ -15,7 +15,7 @@ pub(super) struct Numbering {
     /// The largest number that the profile names, not counting those [apart](Abi::is_apart).
     pub(super) newest: Option<u32>,
     /// Numbers, each with the index of a rule for it.
-    pub(super) entries: Vec<(u32, usize)>,
+    pub(super) entries: Vec<(u32, u32)>,
 }
 
 pub(super) struct Collector<'a> {
@@ -37,7 +37,7 @@ impl<'a> Collector<'a> {
     pub(super) fn add(&mut self, syscall: &'a LinuxSyscall, index: usize) -> Result<(), SeccompError> {
         let rule = rule(syscall).map_err(|(place, reason)| reason.at(format!("/syscalls/{index}{place}")))?;
         // A rule without effect is left out, but its names are known to the profile all the same.
-        let number = (rule.value != self.default).then_some(self.rules.len());
+        let number = (rule.value != self.default).then_some(self.rules.len() as u32);
         let value = rule.value;
         let second_way =
             number.is_some() && (rule.tests.is_empty() || action::is_stricter(value, self.default));
@@ -54,7 +54,7 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    fn apply(&mut self, numbers: Numbers, rule: Option<usize>) {
+    fn apply(&mut self, numbers: Numbers, rule: Option<u32>) {
         for numbering in &mut self.numberings {
             let Some(number) = numbers.number(numbering.abi) else { continue };
             if !numbering.abi.is_apart(number) {
@@ -69,7 +69,7 @@ impl<'a> Collector<'a> {
             return;
         };
         let Some((number, test)) = multiplexed::find(name) else { return };
-        x86.entries.push((number, self.rules.len()));
+        x86.entries.push((number, self.rules.len() as u32));
         self.rules.push(Rule { value, tests: vec![test], any: false });
     }
 }

@@ -18,7 +18,7 @@ pub(in crate::seccomp) enum Decision {
     Return(u32),
     /// The value of the first of these rules that matches, else the default.
     FirstOf {
-        rules: Vec<usize>,
+        rules: Box<[u32]>,
         /// Whether all 64 bits of an argument count.
         wide: bool,
     },
@@ -54,12 +54,12 @@ fn refuse_x32(spans: &mut Vec<Span>) {
 
 fn spans(numbering: Numbering, rules: &[Rule], default: u32) -> Vec<Span> {
     let Numbering { abi, newest, mut entries } = numbering;
-    entries.sort_unstable();
+    entries.sort_unstable_by_key(|(number, rule)| u64::from(*number) << 32 | u64::from(*rule));
     let (start, wide) = (if abi == Abi::X32 { X32_BIT } else { 0 }, abi.has_wide_arguments());
     let after_newest = if is_permissive(default) { default } else { ENOSYS };
     let border = newest.map_or(u32::MAX, |newest| newest + 1);
     let (known, apart) = entries.split_at(entries.partition_point(|(number, _)| *number < border));
-    let mut spans = Vec::with_capacity(entries.len() + 8);
+    let mut spans = Vec::with_capacity(256);
     push(&mut spans, start, Decision::Return(default));
     add(&mut spans, known, rules, wide, default);
     if newest.is_some() {
@@ -70,12 +70,12 @@ fn spans(numbering: Numbering, rules: &[Rule], default: u32) -> Vec<Span> {
 }
 
 /// Adds a span for each number in `entries`, and `gap` after each of them.
-fn add(spans: &mut Vec<Span>, entries: &[(u32, usize)], rules: &[Rule], wide: bool, gap: u32) {
+fn add(spans: &mut Vec<Span>, entries: &[(u32, u32)], rules: &[Rule], wide: bool, gap: u32) {
     for group in entries.chunk_by(|(one, _), (other, _)| one == other) {
         let Some((number, _)) = group.first() else { continue };
         let indices = group.iter().map(|(_, rule)| *rule);
-        let is_certain = |index: &usize| rules.get(*index).is_some_and(|rule| rule.tests.is_empty());
-        let certain = indices.clone().find(is_certain).and_then(|index| rules.get(index));
+        let mut candidates = indices.clone().filter_map(|index| rules.get(index as usize));
+        let certain = candidates.find(|rule| rule.tests.is_empty());
         let decision = match certain {
             Some(rule) => Decision::Return(rule.value),
             None => Decision::FirstOf { rules: indices.collect(), wide },

@@ -218,14 +218,16 @@ fn data() -> impl Strategy<Value = SeccompData> {
     let audit = vec![0xc000_003eu32, 0xc000_003e, 0x4000_0003, 0xc000_00b7, 0x4000_0028, 0xc000_00f3, 7];
     let nr = (select(&NAMES[..]), select(&ARCHES[..6]), -1i32..=1)
         .prop_map(|(name, arch, offset)| syscall_number(arch, name).map_or(offset, |number| number + offset));
-    let nr = prop_oneof![8 => nr, 1 => any::<i32>(), 1 => select(vec![102, 117])];
-    let args = prop::array::uniform6(prop_oneof![select(&VALUES[..]), any::<u64>()]);
-    (select(audit), nr, args).prop_map(|(arch, nr, args)| SeccompData {
-        nr,
-        arch,
-        args,
-        instruction_pointer: 0,
-    })
+    let nr = prop_oneof![8 => nr, 1 => any::<i32>()];
+    let args = || prop::array::uniform6(prop_oneof![select(&VALUES[..]), any::<u64>()]);
+    let any = (select(audit), nr, args());
+    let any = any.prop_map(|(arch, nr, args)| SeccompData { nr, arch, args, instruction_pointer: 0 });
+    let first = select(vec![1, 2, 3, 5, 10, 21, 0x1_0002, 0x1_0015]);
+    let multiplexed = (select(vec![102, 117]), first, args()).prop_map(|(nr, first, mut args)| {
+        args[0] = first;
+        SeccompData { nr, arch: 0x4000_0003, args, instruction_pointer: 0 }
+    });
+    prop_oneof![4 => any, 1 => multiplexed]
 }
 
 proptest! {

@@ -56,6 +56,24 @@ fn jumps_reach_over_hundreds_of_instructions() {
 }
 
 #[test]
+fn jumps_are_right_where_they_just_reach_and_just_do_not() {
+    for rules in 40..140 {
+        let filter = compile(&long_profile(rules), X86_64).unwrap();
+        check(&filter.instructions);
+        for arch in [X86_64, X86] {
+            for value in [0, 1, rules / 2, rules - 2, rules - 1] {
+                assert_eq!(
+                    verdict(&filter, arch, "getpid", &[value.into()]),
+                    errno(value as i32 + 2),
+                    "{rules}"
+                );
+            }
+            assert_eq!(verdict(&filter, arch, "getpid", &[rules.into()]), ALLOW, "{rules}");
+        }
+    }
+}
+
+#[test]
 fn a_program_too_long_for_the_kernel_is_an_error() {
     let error = compile(&long_profile(2000), X86_64).unwrap_err();
     assert!(matches!(error.reason, SeccompReason::TooLong(length) if length > 4096));
