@@ -11,19 +11,8 @@ use serde_json::{Value, json};
 use super::process::{capture, line};
 use super::{Error, Result, build, find_in_path, is_root};
 
-/// What runs inside. It ends with a code of its own, to show that the code comes through.
-const SCRIPT: &str = "\
-echo 'hello from inside'
-echo \"\\$ id\";               id
-echo \"\\$ hostname\";         hostname
-echo \"\\$ ls /\";             ls /
-echo \"\\$ ps\";               ps
-echo \"\\$ ls /sys/class/net\"; ls /sys/class/net
-echo \"\\$ grep -E '^(Pid|Cap(Eff|Bnd)|NoNewPrivs|Seccomp):' /proc/1/status\"
-grep -E '^(Pid|Cap(Eff|Bnd)|NoNewPrivs|Seccomp):' /proc/1/status
-touch /file || echo 'the root file system is read-only, as the config says'
-exit 7
-";
+/// What runs inside.
+const SCRIPT: &str = include_str!("demo.sh");
 
 /// What the container runs, and the code that it must end with.
 struct Payload {
@@ -72,7 +61,8 @@ fn make_rootfs(rootfs: &Path) -> Result<Payload> {
         Ok(program) => {
             println!("The root file system is made of {}.", program.display());
             install_busybox(&program, &rootfs.join("bin"))?;
-            Ok(Payload { args: vec!["/bin/sh", "-c", SCRIPT], code: 7 })
+            fs::write(rootfs.join("demo.sh"), SCRIPT).map_err(Error::io("cannot write the script"))?;
+            Ok(Payload { args: vec!["/bin/sh", "/demo.sh"], code: 7 })
         }
         Err(error) => {
             println!(
