@@ -3,13 +3,13 @@
 //! Its code is a crate of its own. Whatever of Rust's or C's run time it would use beyond the few allowed
 //! functions would stand in its object as an undefined symbol, so the object is built and read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use object::read::archive::ArchiveFile;
-use object::{Object, ObjectSymbol, SymbolKind};
+use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SymbolKind};
 
 use super::process::{capture, cargo};
 use super::{Error, Result, workspace};
@@ -33,43 +33,68 @@ const CONTROLS: [(&str, &str); 2] = [
 pub struct Symbols {
     /// Functions with code in the library.
     pub functions: BTreeSet<String>,
-    /// Names that the library needs and does not define.
-    pub undefined: BTreeSet<String>,
+    /// Names that the library needs and does not define, each with the functions that need it.
+    pub undefined: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Symbols {
     /// Reads an `.rlib`.
     pub fn of_library(path: &Path) -> Result<Self> {
-        let bad = |error: object::Error| Error::NotMet(format!("cannot read {}: {error}", path.display()));
         let data = fs::read(path).map_err(Error::io(format!("cannot read {}", path.display())))?;
-        let archive = ArchiveFile::parse(data.as_slice()).map_err(bad)?;
+        Self::of_archive(&data)
+            .map_err(|error| Error::NotMet(format!("cannot read {}: {error}", path.display())))
+    }
+
+    fn of_archive(data: &[u8]) -> object::Result<Self> {
         let (mut symbols, mut defined) = (Self::default(), BTreeSet::new());
-        for member in archive.members() {
-            let member = member.map_err(bad)?;
-            if !member.name().ends_with(b".o") {
-                continue;
-            }
-            let file = object::File::parse(member.data(data.as_slice()).map_err(bad)?).map_err(bad)?;
-            for symbol in file.symbols() {
-                let name = symbol.name().map_err(bad)?.to_owned();
-                if symbol.is_undefined() && !name.is_empty() {
-                    symbols.undefined.insert(name);
-                } else if symbol.is_definition() {
-                    if symbol.kind() == SymbolKind::Text {
-                        symbols.functions.insert(name.clone());
-                    }
-                    defined.insert(name);
-                }
+        for member in ArchiveFile::parse(data)?.members() {
+            let member = member?;
+            // The rest is rustc's metadata.
+            if member.name().ends_with(b".o") {
+                symbols.add_object(&object::File::parse(member.data(data)?)?, &mut defined)?;
             }
         }
-        symbols.undefined.retain(|name| !defined.contains(name));
+        symbols.undefined.retain(|name, _| !defined.contains(name));
         Ok(symbols)
     }
 
-    /// The undefined symbols beyond [`ALLOWED`].
+    fn add_object(&mut self, file: &object::File<'_>, defined: &mut BTreeSet<String>) -> object::Result<()> {
+        // rustc gives every function a section of its own, so the section tells whose relocation it is.
+        let mut owners = HashMap::new();
+        for symbol in file.symbols() {
+            let name = symbol.name()?;
+            if symbol.is_definition() {
+                defined.insert(name.to_owned());
+                if symbol.kind() == SymbolKind::Text {
+                    self.functions.insert(name.to_owned());
+                    owners.extend(symbol.section_index().map(|section| (section, name)));
+                }
+            } else if symbol.is_undefined() && !name.is_empty() {
+                self.undefined.entry(name.to_owned()).or_default();
+            }
+        }
+        for section in file.sections() {
+            let Some(owner) = owners.get(&section.index()) else { continue };
+            for (_, relocation) in section.relocations() {
+                let RelocationTarget::Symbol(index) = relocation.target() else { continue };
+                if let Some(users) = self.undefined.get_mut(file.symbol_by_index(index)?.name()?) {
+                    users.insert((*owner).to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One line for each undefined symbol beyond [`ALLOWED`].
     #[must_use]
-    pub fn forbidden(&self) -> Vec<&str> {
-        self.undefined.iter().map(String::as_str).filter(|name| !ALLOWED.contains(name)).collect()
+    pub fn forbidden(&self) -> Vec<String> {
+        let forbidden = self.undefined.iter().filter(|(name, _)| !ALLOWED.contains(&name.as_str()));
+        forbidden
+            .map(|(name, users)| {
+                let users: Vec<_> = users.iter().map(String::as_str).collect();
+                format!("{name}, needed by {}", users.join(", "))
+            })
+            .collect()
     }
 }
 
@@ -79,7 +104,7 @@ pub fn run() -> Result<()> {
     println!(
         "libcontainer-init: {} functions; undefined symbols: {}",
         symbols.functions.len(),
-        symbols.undefined.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+        symbols.undefined.keys().map(String::as_str).collect::<Vec<_>>().join(" ")
     );
     println!(
         "No allocation, no panic, no lock: all undefined symbols are allowed. Both controls were caught."
