@@ -1,1 +1,4 @@
 //! Test harness.
+
+pub mod bench;
+pub mod xtask;
