@@ -34,7 +34,7 @@ enum Next {
 pub fn run(program: &mut Program<'_>) -> ! {
     let entries = program.entries;
     let mut next = program.cloned_by.wrapping_add(1);
-    let mut has_news = true;
+    let mut has_news = false;
     let link = program.link;
     let mut context = Context { program, link, found: None, entered: false, home: Buffer::new() };
     for entry in entries {
@@ -42,6 +42,7 @@ pub fn run(program: &mut Program<'_>) -> ! {
             turn(context.link, next.wrapping_sub(1), has_news);
         }
         match context.take(entry.index, &entry.step) {
+            // A process that was just cloned has nothing to report.
             Ok(after) => has_news = !matches!(after, Next::Cloned),
             Err(fault) => {
                 // Nobody may be there to hear it; the exit says the same, with fewer words.

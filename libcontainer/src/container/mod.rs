@@ -98,12 +98,16 @@ impl Runtime {
         if !options.unsealed {
             exe::require_sealed()?;
         }
-        let (mut plan, handles) = self.prepare(id, bundle, options, at_once)?;
+        let (plan, handles) = self.prepare(id, bundle, options, at_once)?;
         for warning in plan.warnings() {
             tracing::warn!("{}: {}", warning.pointer, warning.message);
         }
         tracing::debug!("plan of {id}:\n{plan}");
-        options.change(&mut plan);
+        #[cfg(feature = "fault-injection")]
+        let plan = options.injections.iter().fold(plan, |mut plan, injection| {
+            plan.inject(*injection);
+            plan
+        });
         let launch = Launch {
             root: &self.root,
             id,

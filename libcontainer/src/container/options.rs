@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::{Error, ErrorKind, Plan, Result, planner};
+use crate::{Error, ErrorKind, Result, planner};
 
 /// How to create a container, beyond what its bundle says.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +14,7 @@ pub struct CreateOptions {
     pub(crate) systemd_cgroup: bool,
     pub(crate) unsealed: bool,
     #[cfg(feature = "fault-injection")]
-    pub(crate) edit: Option<fn(&mut Plan)>,
+    pub(crate) injections: Vec<planner::Injection>,
 }
 
 impl CreateOptions {
@@ -95,10 +95,16 @@ impl CreateOptions {
             preserve_fds: self.preserve_fds,
         })
     }
+}
 
-    #[cfg(not(feature = "fault-injection"))]
-    #[allow(clippy::unused_self)]
-    pub(super) fn change(&self, _: &mut Plan) {}
+#[cfg(feature = "fault-injection")]
+impl CreateOptions {
+    /// Puts failures into the plan before it is executed, in order.
+    #[must_use]
+    pub fn inject(mut self, injections: impl IntoIterator<Item = planner::Injection>) -> Self {
+        self.injections.extend(injections);
+        self
+    }
 }
 
 /// What [`delete`](crate::Container::delete) may do to a container that still runs.

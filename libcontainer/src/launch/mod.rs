@@ -163,7 +163,7 @@ impl Engine<'_> {
 
     fn go(&mut self, index: usize) -> std::result::Result<(), Failure> {
         let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
-        link.go().map_err(|errno| (index, self.died_or(errno)))
+        link.go().map_err(|errno| (index, self.lost(errno)))
     }
 
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.
@@ -175,7 +175,7 @@ impl Engine<'_> {
             return Ok(Turn::Gone);
         }
         let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
-        match link.hear().map_err(|errno| (index, self.died_or(errno)))? {
+        match link.hear().map_err(|errno| (index, self.lost(errno)))? {
             Heard::Done(record, pidfd) if record.index as usize + 1 == end => {
                 if let Some(pidfd) = pidfd {
                     self.init =
@@ -189,15 +189,19 @@ impl Engine<'_> {
             }
             // Close-on-exec: the link ends when the program takes over.
             Heard::Closed if end == plan.entries().len() => Ok(Turn::Gone),
-            Heard::Closed | Heard::Done(..) => Err((index, self.died_or(Errno::PROTO))),
+            Heard::Closed => Err((index, self.lost(Errno::PIPE))),
+            Heard::Done(..) => Err((index, Fault::Call("recvmsg", Errno::PROTO))),
         }
     }
 
-    /// How the child ended, if it has; else the errno.
-    fn died_or(&self, errno: Errno) -> Fault {
-        match self.init.as_ref().or(self.enter.as_ref()).map(Process::describe_end) {
-            Some(end) => Fault::Died(end),
-            None => Fault::Call("recvmsg", errno),
+    /// How the child ended, now that its end of the link is closed; else why nothing was heard of it.
+    fn lost(&self, errno: Errno) -> Fault {
+        let closed = matches!(errno, Errno::PIPE | Errno::CONNRESET);
+        match self.init.as_ref().or(self.enter.as_ref()) {
+            Some(child) if closed && child.wait_ended(Some(undo::PATIENCE)).unwrap_or(false) => {
+                Fault::Died(child.describe_end())
+            }
+            _ => Fault::Call("recvmsg", errno),
         }
     }
 }

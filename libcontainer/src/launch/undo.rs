@@ -7,7 +7,7 @@ use crate::sys::pidfd::Process;
 use crate::{Error, cgroup};
 
 /// How long a killed process and its cgroup may take to go.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Engine<'_> {
     /// Undoes everything; whatever cannot be undone is added to `error`.

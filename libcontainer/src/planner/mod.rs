@@ -8,6 +8,8 @@ mod cgroups;
 mod describe;
 mod devices;
 mod entry;
+#[cfg(feature = "fault-injection")]
+mod inject;
 mod mounts;
 mod namespaces;
 mod pool;
@@ -17,6 +19,8 @@ mod rootfs;
 mod verify;
 
 pub use entry::{Action, Actor, Entry, HostStep, Source, Tree};
+#[cfg(feature = "fault-injection")]
+pub use inject::Injection;
 pub use pool::Pool;
 pub use request::{Options, Request};
 pub use verify::{Violation, verify};
@@ -109,33 +113,5 @@ impl Plan {
             _ => None,
         });
         found.unwrap_or_default()
-    }
-}
-
-/// Puts failures into a plan, for tests.
-#[cfg(feature = "fault-injection")]
-impl Plan {
-    /// Makes entry `index` fail with `errno` instead of doing its work.
-    pub fn fail_at(&mut self, index: usize, errno: i32) {
-        if let Some(entry) = self.entries.get_mut(index) {
-            entry.action = match entry.action {
-                Action::Host(_) => Action::Host(HostStep::Fail { errno }),
-                Action::Child(_) => Action::Child(libcontainer_init::Step::Fail { errno }),
-            };
-        }
-    }
-
-    /// Adds an entry before entry `index`.
-    pub fn insert(&mut self, index: usize, actor: Actor, action: Action) {
-        if index <= self.entries.len() {
-            self.entries.insert(index, Entry { actor, action, pointer: None });
-        }
-    }
-
-    /// The indices at which another actor takes over.
-    #[must_use]
-    pub fn changes(&self) -> Vec<usize> {
-        let pairs = self.entries.iter().zip(self.entries.iter().skip(1)).enumerate();
-        pairs.filter(|(_, (one, next))| one.actor != next.actor).map(|(index, _)| index + 1).collect()
     }
 }

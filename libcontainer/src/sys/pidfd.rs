@@ -39,7 +39,7 @@ impl Process {
         Ok(Self { pid, pidfd })
     }
 
-    /// How it ended, in words, if it is a child of the calling process. Waits for the end.
+    /// How it ended, in words, if it has ended and is a child of the calling process.
     pub(crate) fn describe_end(&self) -> String {
         match self.wait_child() {
             Ok(Some(status)) => match (status.terminating_signal(), status.exit_status()) {

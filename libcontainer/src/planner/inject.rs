@@ -1,0 +1,79 @@
+//! Failures put into a plan, so that tests can fail, kill or watch at any place of a real one.
+
+use libcontainer_init::Step;
+
+use super::{Action, Actor, Entry, HostStep, Plan};
+
+/// A failure, and where it strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Injection {
+    /// The entry fails with this errno instead of doing its work.
+    Fail {
+        /// Which entry.
+        index: usize,
+        /// The errno.
+        errno: i32,
+    },
+    /// The calling process is killed before the entry.
+    KillHost {
+        /// Which entry.
+        before: usize,
+    },
+    /// The child is killed before the entry.
+    KillChild {
+        /// Which entry.
+        before: usize,
+    },
+    /// The child loads a filter that ends it on any call that an allocator or a lock makes, before its first entry.
+    Trap,
+    /// The child makes such a call before its last entry, to show that the trap works.
+    Trip,
+}
+
+impl Plan {
+    /// Puts a failure into the plan. Indices are those of the plan as it is then.
+    pub fn inject(&mut self, injection: Injection) {
+        match injection {
+            Injection::Fail { index, errno } => self.fail(index, errno),
+            Injection::KillHost { before } => self.insert(before, Actor::Host, Action::Host(HostStep::Die)),
+            Injection::KillChild { before } => match self.entries.get(before).map(|entry| entry.actor) {
+                Some(actor @ (Actor::Enter | Actor::Init)) => {
+                    self.insert(before, actor, Action::Child(Step::Die))
+                }
+                _ => self.insert(before, Actor::Host, Action::Host(HostStep::KillChild)),
+            },
+            Injection::Trap => {
+                let first = self.entries.iter().position(|entry| entry.actor != Actor::Host);
+                let actor =
+                    first.and_then(|index| self.entries.get(index)).map_or(Actor::Init, |entry| entry.actor);
+                self.insert(first.unwrap_or_default(), actor, Action::Child(Step::Trap));
+            }
+            Injection::Trip => {
+                let last = self.entries.len().saturating_sub(1);
+                self.insert(last, Actor::Init, Action::Child(Step::Trip));
+            }
+        }
+    }
+
+    fn fail(&mut self, index: usize, errno: i32) {
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.action = match entry.action {
+                Action::Host(_) => Action::Host(HostStep::Fail { errno }),
+                Action::Child(_) => Action::Child(Step::Fail { errno }),
+            };
+        }
+    }
+
+    fn insert(&mut self, index: usize, actor: Actor, action: Action) {
+        if index <= self.entries.len() {
+            self.entries.insert(index, Entry { actor, action, pointer: None });
+        }
+    }
+
+    /// The indices at which another actor takes over.
+    #[must_use]
+    pub fn changes(&self) -> Vec<usize> {
+        let pairs = self.entries.iter().zip(self.entries.iter().skip(1)).enumerate();
+        pairs.filter(|(_, (one, next))| one.actor != next.actor).map(|(index, _)| index + 1).collect()
+    }
+}
