@@ -207,6 +207,27 @@ fn v1_alone_kills_a_tree_that_keeps_forking() {
 }
 
 #[test]
+fn more_processes_than_one_batch_are_killed_without_a_unified_hierarchy() {
+    let Some(test) = Place::of("many", has("pids")) else { return };
+    let created = test.create();
+    let mut child = waiting("for i in $(seq 300); do sleep 1000 & done; read x");
+    created.cgroups().join_v1(child.id().cast_signed()).unwrap();
+    let mut moved = 0;
+    while moved < 300 {
+        // Those that were forked before the shell was moved are left to the kernel's parent links.
+        moved = children_of(child.id()).iter().filter(|pid| created.cgroups().join_v1(**pid).is_ok()).count();
+    }
+    kill_all(&test.dirs(), SOON).unwrap();
+    child.wait().unwrap();
+    assert_eq!(processes(&test.dirs()).unwrap(), [0; 0]);
+}
+
+fn children_of(pid: u32) -> Vec<i32> {
+    let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    listed.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+#[test]
 fn a_signal_reaches_every_process_of_sub_cgroups() {
     let Some(test) = Place::of("signal", unified) else { return };
     test.create();
