@@ -33,7 +33,7 @@ impl Place {
                 return None;
             }
         };
-        let path = format!("/libcontainer-test-{}/{name}", std::process::id());
+        let path = format!("/libcontainer-test-{}-{name}", std::process::id());
         let mut placement = place(&layout, Some(&path), "unused").unwrap();
         placement.groups.retain(keep);
         if placement.groups.is_empty() {
@@ -62,10 +62,6 @@ impl Drop for Place {
         let left = kill_all(&self.dirs(), SOON).and_then(|()| remove(&self.dirs(), SOON));
         if !std::thread::panicking() {
             left.unwrap();
-        }
-        for dir in self.dirs() {
-            // Shared with other tests of this process; the last one removes it.
-            let _ = fs::remove_dir(dir.parent().unwrap());
         }
     }
 }
@@ -101,7 +97,15 @@ fn output(mut child: Child) -> String {
 #[test]
 fn everything_made_is_undone_and_nothing_else() {
     let Some(test) = Place::of("undo", any) else { return };
-    let keep: Vec<_> = test.dirs().iter().map(|dir| dir.with_file_name("kept")).collect();
+    let keep: Vec<_> = test
+        .dirs()
+        .iter()
+        .map(|dir| {
+            let mut name = dir.file_name().unwrap().to_owned();
+            name.push("-kept");
+            dir.with_file_name(name)
+        })
+        .collect();
     for dir in &keep {
         fs::create_dir_all(dir).unwrap();
     }
@@ -272,6 +276,8 @@ fn what_the_limits_need_is_enabled_from_the_top() {
         println!("skipped: the unified hierarchy has no controller");
         return;
     };
+    let control = test.layout.v2.as_ref().unwrap().mount.join("cgroup.subtree_control");
+    let enabled_before = fs::read_to_string(&control).unwrap().contains(controller.as_str());
     test.placement.groups[0].path.push_str("/a");
     let write = Write {
         controller: controller.clone().leak(),
@@ -291,7 +297,9 @@ fn what_the_limits_need_is_enabled_from_the_top() {
     let error = create(&test.placement, &limits).unwrap_err();
     assert!(error.to_string().contains("\"+nonesuch\" to"), "{error}");
     assert!(!test.dirs()[0].exists(), "a failed creation leaves nothing");
-    test.placement.groups[0].path = test.placement.groups[0].path.replace("/a", "");
+    if !enabled_before {
+        fs::write(&control, format!("-{controller}")).unwrap();
+    }
 }
 
 #[test]
