@@ -104,7 +104,11 @@ fn make(group: &Group, made: &mut Vec<PathBuf>) -> Result<Dir, CgroupError> {
         }
         Err(Errno::EXIST) => true,
         Err(Errno::NOENT) => {
-            let dir = make_with_parents(group, made)?;
+            let dir = make_with_parents(group, made).or_else(|error| match error.errno() {
+                // A failed creation beside this one took back the parent that both share.
+                Some(Errno::NOENT) => make_with_parents(group, made),
+                _ => Err(error),
+            })?;
             if made.last() != Some(&path) {
                 refuse_used(&dir)?;
             }

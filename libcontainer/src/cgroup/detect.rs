@@ -2,10 +2,12 @@ use std::io::BufReader;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use oci_spec::runtime::LinuxResources;
 use rustix::fs::{CWD, Mode, OFlags, PROC_SUPER_MAGIC};
 use rustix::io::Errno;
 
 use super::dir::{Dir, is_cgroup2};
+use super::limits::needs_controllers;
 use super::{CgroupError, Layout, Unified};
 
 /// Where every distribution mounts cgroups.
@@ -18,6 +20,15 @@ pub struct Want {
     pub controllers: bool,
     /// The caller's own cgroup in the unified hierarchy.
     pub own: bool,
+}
+
+impl Want {
+    /// What [`place`](super::place) and [`limits`](super::limits) need to know for a configuration.
+    #[must_use]
+    pub fn needed(resources: Option<&LinuxResources>, cgroups_path: Option<&str>) -> Self {
+        let own = cgroups_path.is_some_and(|path| !path.is_empty() && !path.starts_with('/'));
+        Self { controllers: needs_controllers(resources), own }
+    }
 }
 
 /// Finds out how the cgroups of this host are mounted.
@@ -64,4 +75,19 @@ fn open_proc(path: &str) -> Result<std::fs::File, CgroupError> {
         return Err(CgroupError::host(format!("{path} is not in a procfs")));
     }
     Ok(fd.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_configuration_needs_is_wanted() {
+        assert_eq!(Want::needed(None, None), Want::default());
+        assert_eq!(Want::needed(None, Some("")), Want::default());
+        assert_eq!(Want::needed(None, Some("/a/b")), Want::default());
+        assert_eq!(Want::needed(None, Some("a/b")), Want { own: true, controllers: false });
+        let limited = serde_json::from_str(r#"{"memory": {"limit": 4096}}"#).unwrap();
+        assert_eq!(Want::needed(Some(&limited), None), Want { own: false, controllers: true });
+    }
 }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::CgroupError;
 
-const CGROUP2_MAGIC: i64 = 0x6367_7270;
+const CGROUP2_MAGIC: rustix::fs::FsWord = 0x6367_7270;
 /// More than any control file holds, four million process ids for example.
 const READ_LIMIT: u64 = 32 << 20;
 
@@ -54,7 +54,7 @@ impl Dir {
     /// Whether this is in the unified hierarchy.
     pub(super) fn is_unified(&self) -> Result<bool, CgroupError> {
         let stat = rustix::fs::fstatfs(&self.fd).map_err(|errno| self.error("fstatfs", errno))?;
-        Ok(i64::from(stat.f_type) == CGROUP2_MAGIC)
+        Ok(stat.f_type == CGROUP2_MAGIC)
     }
 
     pub(super) fn open_file(&self, file: &str, mode: OFlags) -> Result<File, CgroupError> {
@@ -122,7 +122,7 @@ fn flags() -> OFlags {
 
 /// Whether the file system at `path` is the unified hierarchy.
 pub(super) fn is_cgroup2(path: &Path) -> bool {
-    rustix::fs::statfs(path).is_ok_and(|stat| i64::from(stat.f_type) == CGROUP2_MAGIC)
+    rustix::fs::statfs(path).is_ok_and(|stat| stat.f_type == CGROUP2_MAGIC)
 }
 
 /// A cgroup and all below it, parents first.

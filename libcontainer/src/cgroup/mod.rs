@@ -31,7 +31,7 @@ pub use error::{CgroupError, SystemFailure};
 pub use freezer::{freeze, is_frozen, thaw};
 pub use handles::{Cgroups, open_unified};
 pub use layout::{Hierarchy, Layout, LayoutKind, Unified};
-pub use limits::{Limits, Write, limits, needs_controllers};
+pub use limits::{Limits, Write, limits};
 pub use place::{Group, Placement, place};
 pub use processes::{kill_all, processes, signal_all};
 pub use remove::remove;

@@ -122,6 +122,8 @@ fn clean(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::cgroup::{Hierarchy, Unified};
 
@@ -173,6 +175,19 @@ mod tests {
         let outside = Layout { v1: vec![v1("/cg/cpu", "/../host")], v2: None };
         assert!(place(&outside, Some("a"), "web").is_err());
         assert!(place(&outside, Some("/a"), "web").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_leaves_its_mount(path in "[./a]{0,12}", own in "(/[./a]{0,6})?") {
+            let layout = Layout { v1: vec![v1("/cg/cpu", &own)], v2: v2("/cg/u", Some(&own)) };
+            if let Ok(placement) = place(&layout, Some(&path), "web") {
+                for group in placement.groups {
+                    prop_assert!(!group.path.is_empty());
+                    prop_assert!(group.path.split('/').all(|part| !matches!(part, "" | "." | "..")));
+                }
+            }
+        }
     }
 
     #[test]

@@ -45,10 +45,7 @@ fn listed(dir: &Dir) -> Result<String, CgroupError> {
 /// # Errors
 /// A cgroup that cannot be read, and a process that may not be signalled.
 pub fn signal_all(dirs: &[PathBuf], signal: Signal) -> Result<(), CgroupError> {
-    for (pid, pidfd) in members(dirs)? {
-        send(pid, &pidfd, signal)?;
-    }
-    Ok(())
+    signal_listed(dirs, signal).map(drop)
 }
 
 /// Kills every process in some cgroups and all below them, and waits until they are gone.
@@ -87,31 +84,48 @@ fn kill_remaining(dirs: &[PathBuf], deadline: Deadline) -> Result<(), CgroupErro
             return Err(deadline.error(path, "its processes did not end"));
         }
         freezer::start_freezing_v1(dirs)?;
-        let victims = members(dirs).and_then(|victims| {
-            victims.iter().try_for_each(|(pid, pidfd)| send(*pid, pidfd, Signal::KILL))?;
-            Ok(victims)
-        });
+        let victims = signal_listed(dirs, Signal::KILL);
         freezer::thaw_v1(dirs)?;
-        let pidfds: Vec<OwnedFd> = victims?.into_values().collect();
+        let pidfds = victims?;
         wait::for_exits(&pidfds, deadline)
             .map_err(|errno| CgroupError::system("poll", Path::new("pidfd"), errno))?;
     }
 }
 
-/// The processes with a handle to each.
+/// How many processes are held open at a time, far below any limit of open files.
+const BATCH: usize = 128;
+
+/// Signals all processes, and returns the handles of the last ones.
+fn signal_listed(dirs: &[PathBuf], signal: Signal) -> Result<Vec<OwnedFd>, CgroupError> {
+    let mut last = BTreeMap::new();
+    for pids in processes(dirs)?.chunks(BATCH) {
+        last = handles(dirs, pids)?;
+        last.iter().try_for_each(|(pid, pidfd)| send(*pid, pidfd, signal))?;
+    }
+    Ok(last.into_values().collect())
+}
+
+/// Handles of some of the processes, to wait for their end; none if there is no process.
+pub(super) fn some(dirs: &[PathBuf]) -> Result<Vec<OwnedFd>, CgroupError> {
+    let pids = processes(dirs)?;
+    let first = pids.chunks(BATCH).next().unwrap_or_default();
+    Ok(handles(dirs, first)?.into_values().collect())
+}
+
+/// Handles of processes of the cgroups.
 ///
 /// A pid may be reused between its reading and its opening, but a process that is in the cgroup
 /// *after* its handle was opened is the one that the handle means, or that handle is dead.
-pub(super) fn members(dirs: &[PathBuf]) -> Result<BTreeMap<i32, OwnedFd>, CgroupError> {
+fn handles(dirs: &[PathBuf], pids: &[i32]) -> Result<BTreeMap<i32, OwnedFd>, CgroupError> {
     let mut handles = BTreeMap::new();
-    for number in processes(dirs)? {
-        let Some(pid) = Pid::from_raw(number) else { continue };
+    for number in pids {
+        let Some(pid) = Pid::from_raw(*number) else { continue };
         match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(pidfd) => {
-                handles.insert(number, pidfd);
+                handles.insert(*number, pidfd);
             }
             Err(Errno::SRCH) => {}
-            Err(errno) => return Err(failed("pidfd_open", number, errno)),
+            Err(errno) => return Err(failed("pidfd_open", *number, errno)),
         }
     }
     let still = processes(dirs)?;

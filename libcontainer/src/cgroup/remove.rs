@@ -1,4 +1,3 @@
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,7 +6,7 @@ use rustix::io::Errno;
 
 use super::CgroupError;
 use super::dir::{Dir, subtree};
-use super::processes::members;
+use super::processes::some;
 use super::wait::{self, Deadline};
 
 /// Removes cgroups and all below them; those that do not exist count as removed.
@@ -67,7 +66,7 @@ fn wait_until_unused(top: &Path, deadline: Deadline) -> Result<(), CgroupError> 
     if dir.is_unified()? {
         wait::for_event(&dir, "populated", "0", deadline)?;
     }
-    let pidfds: Vec<OwnedFd> = members(std::slice::from_ref(&top.to_owned()))?.into_values().collect();
+    let pidfds = some(std::slice::from_ref(&top.to_owned()))?;
     if pidfds.is_empty() {
         // Its last process is past its end but not yet off its CPU.
         rustix::thread::sched_yield();

@@ -120,7 +120,9 @@ pub(super) fn plan(given: &[LinuxDeviceCgroup], layout: &Layout) -> Result<Devic
     } else if effective.allows_everything() {
         Ok(Devices::Unrestricted)
     } else if layout.v2.is_some() {
-        Ok(Devices::Program(program::compile(&effective)))
+        program::compile(&effective)
+            .map(Devices::Program)
+            .ok_or_else(|| CgroupError::unsupported(POINTER, "there are more than about 5000 rules"))
     } else {
         Err(CgroupError::unsupported(POINTER, "this host has neither a devices controller nor cgroup v2"))
     }

@@ -42,26 +42,38 @@ fn allowed(rules: &[Rule], kind: Kind, major: u32, minor: u32, access: u8) -> bo
 }
 
 /// Runs a program as the kernel would.
-fn run(program: &[Instruction], context: [u32; 3]) -> u32 {
-    let mut registers = [0_u32; 11];
+fn run(program: &[Instruction], context: [u32; 3]) -> u64 {
+    let mut registers = [0_u64; 11];
     let mut at = 0;
     for _ in 0..program.len() {
         let Instruction { code, registers: pair, offset, immediate } = program[at];
         let (to, from) = (usize::from(pair & 15), usize::from(pair >> 4));
-        let operand = immediate.cast_unsigned();
+        let narrow = u64::from(immediate.cast_unsigned());
+        let wide = i64::from(immediate).cast_unsigned();
+        let (old, other) = (registers[to], registers[from]);
+        let lower = old & 0xffff_ffff;
         at += 1;
-        match code {
-            LOAD_WORD => registers[to] = context[usize::try_from(offset).unwrap() / 4],
-            MOVE => registers[to] = operand,
-            MOVE_REGISTER => registers[to] = registers[from],
-            AND => registers[to] &= operand,
-            SHIFT_RIGHT => registers[to] >>= operand,
-            JUMP_IF_EQUAL if registers[to] == operand => at += usize::try_from(offset).unwrap(),
-            JUMP_UNLESS_EQUAL if registers[to] != operand => at += usize::try_from(offset).unwrap(),
-            JUMP_IF_EQUAL | JUMP_UNLESS_EQUAL => {}
+        registers[to] = match code {
+            LOAD_WORD => u64::from(context[usize::try_from(offset).unwrap() / 4]),
+            MOVE => narrow,
+            MOVE_REGISTER => other & 0xffff_ffff,
+            AND => lower & narrow,
+            MULTIPLY => (lower * narrow) & 0xffff_ffff,
+            XOR => lower ^ narrow,
+            SHIFT_LEFT => (lower << narrow) & 0xffff_ffff,
+            SHIFT_RIGHT => lower >> narrow,
+            AND_REGISTER => (old & other) & 0xffff_ffff,
+            OR_REGISTER => (old | other) & 0xffff_ffff,
+            ADD_WIDE => old.wrapping_add(wide),
+            SHIFT_RIGHT_WIDE => old >> wide,
+            JUMP_IF_EQUAL if lower == narrow => {
+                at += usize::try_from(offset).unwrap();
+                old
+            }
+            JUMP_IF_EQUAL => old,
             EXIT => return registers[0],
             other => panic!("unknown operation {other:#x}"),
-        }
+        };
     }
     panic!("the program does not end");
 }
@@ -74,9 +86,15 @@ fn any_kind() -> impl Strategy<Value = Kind> {
     prop_oneof![Just(Kind::All), Just(Kind::Block), Just(Kind::Char)]
 }
 
-/// Few different numbers, so that rules meet; the last one has its highest bit set.
+/// Few different numbers, so that rules meet; the last ones are those that no device can have.
 fn any_number() -> impl Strategy<Value = Option<u32>> {
-    prop_oneof![Just(None), (0_u32..3).prop_map(Some), Just(Some(u32::MAX))]
+    prop_oneof![
+        Just(None),
+        (0_u32..3).prop_map(Some),
+        Just(Some(0xfff)),
+        Just(Some(1 << 20)),
+        Just(Some(u32::MAX))
+    ]
 }
 
 fn any_rule() -> impl Strategy<Value = Rule> {
@@ -85,7 +103,7 @@ fn any_rule() -> impl Strategy<Value = Rule> {
 }
 
 fn every_request() -> impl Iterator<Item = (Kind, u32, u32, u8)> {
-    let numbers = [0, 1, 2, 3, u32::MAX];
+    let numbers = [0, 1, 2, 3, 0xfff];
     let kinds = [Kind::Block, Kind::Char];
     kinds.into_iter().flat_map(move |kind| {
         numbers.into_iter().flat_map(move |major| {
@@ -118,7 +136,7 @@ fn v1_allows(writes: &[Write], kind: Kind, major: u32, minor: u32, access: u8) -
 proptest! {
     #[test]
     fn a_program_decides_as_the_rules_say(rules in prop::collection::vec(any_rule(), 0..8)) {
-        let program = compile(&Effective::new(&rules));
+        let program = compile(&Effective::new(&rules)).unwrap();
         for (kind, major, minor, access) in every_request() {
             let said = run(&program, context(kind, major, minor, access)) == 1;
             prop_assert_eq!(said, allowed(&rules, kind, major, minor, access), "{:?} {} {} {}", kind, major, minor, access);

@@ -139,9 +139,9 @@ mod tests {
 
     #[test]
     fn shares_become_weights_on_the_agreed_curve() {
-        // Minimum, default and maximum, and the kubelet's 1, 10 and 100 CPUs.
+        // Minimum, a tenth of a CPU as the kubelet counts, the default, ten CPUs, and the maximum.
         let pairs =
-            [(1, 1), (2, 1), (102, 17), (1024, 100), (10_240, 840), (262_143, 10_000), (262_144, 10_000)];
+            [(1, 1), (2, 1), (102, 17), (1024, 100), (10_240, 639), (262_143, 10_000), (262_144, 10_000)];
         for (shares, expected) in pairs {
             assert_eq!(weight(shares), expected, "{shares}");
         }

@@ -9,7 +9,7 @@ use std::fmt::Display;
 use oci_spec::runtime::LinuxResources;
 
 use super::devices::{self, Devices};
-use super::{CgroupError, Layout};
+use super::{CgroupError, Layout, Unified};
 
 const POINTER: &str = "/linux/resources";
 
@@ -85,11 +85,10 @@ pub fn limits(resources: Option<&LinuxResources>, layout: &Layout) -> Result<Lim
 }
 
 /// Whether [`limits`] needs to know which controllers the unified hierarchy has.
-#[must_use]
-pub fn needs_controllers(resources: Option<&LinuxResources>) -> bool {
+pub(super) fn needs_controllers(resources: Option<&LinuxResources>) -> bool {
     // With nothing known every controller counts as available, so this fails only for what is
     // refused anyway.
-    let unknown = super::Unified { mount: "/".into(), own: None, controllers: None };
+    let unknown = Unified { mount: "/".into(), own: None, controllers: None };
     let layout = Layout { v1: Vec::new(), v2: Some(unknown) };
     limits(resources, &layout).map_or(true, |limits| !limits.controllers().is_empty())
 }

@@ -41,7 +41,7 @@ fn empty_blocks_and_zeros_are_not_limits() {
         "blockIO": {"weight": 0, "weightDevice": []}, "hugepageLimits": [], "network": {"priorities": []},
         "rdma": {}, "unified": {}
     });
-    for layout in [v1(&[]), v2(&[])] {
+    for layout in [v1(&["devices"]), v2(&[])] {
         assert_eq!(written(docker.clone(), &layout), [""; 0]);
         assert_eq!(
             written(json!({"memory": {"limit": 0, "swap": 0, "disableOOMKiller": false}}), &layout),
