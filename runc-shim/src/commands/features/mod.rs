@@ -37,6 +37,7 @@ fn document(capabilities: List) -> Features {
 }
 
 fn linux(capabilities: List) -> Linux {
+    let yes = Enabled { enabled: true };
     let no = Enabled { enabled: false };
     Linux {
         namespaces: lists::NAMESPACES,
@@ -50,8 +51,8 @@ fn linux(capabilities: List) -> Linux {
             known_flags: lists::SECCOMP_KNOWN_FLAGS,
             supported_flags: lists::SECCOMP_SUPPORTED_FLAGS,
         },
-        apparmor: no,
-        selinux: no,
+        apparmor: yes,
+        selinux: yes,
         intel_rdt: no,
         mount_extensions: MountExtensions { idmap: no },
         net_devices: no,
