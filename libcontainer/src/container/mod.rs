@@ -1,14 +1,29 @@
 //! Containers: their life, their options, and the state that outlives a command.
 
+mod cgroups;
+mod delete;
+mod gate;
+mod handle;
+mod kill;
 mod options;
+mod owner;
+pub(crate) mod record;
+mod start;
 mod state;
+pub(crate) mod store;
 
+pub use handle::Container;
 pub use options::{CreateOptions, Delete, Signals};
 pub use state::{State, Status};
 
 use std::path::{Path, PathBuf};
 
-use crate::{Bundle, ContainerId, Error, ErrorKind, Plan, Result};
+#[cfg(doc)]
+use crate::ErrorKind;
+use crate::facts::{self, Handles};
+use crate::launch::{self, Launch};
+use crate::planner::{self, Request};
+use crate::{Bundle, ContainerId, Plan, Result, exe};
 
 /// A folder of containers, `/run/NAME` as a rule. Opening it changes nothing.
 #[derive(Clone, Debug)]
@@ -36,10 +51,6 @@ impl ExitStatus {
     }
 }
 
-fn later<T>() -> Result<T> {
-    Err(Error::new(ErrorKind::Os, "not yet written"))
-}
-
 impl Runtime {
     /// The runtime whose containers are below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
@@ -53,65 +64,77 @@ impl Runtime {
     }
 
     /// What [`Self::create`] would do on this host. Changes nothing.
-    pub fn plan(&self, _id: &ContainerId, _bundle: &Bundle, _options: &CreateOptions) -> Result<Plan> {
-        later()
+    ///
+    /// # Errors
+    /// As of [`Self::create`], as far as they show before anything is done.
+    pub fn plan(&self, id: &ContainerId, bundle: &Bundle, options: &CreateOptions) -> Result<Plan> {
+        self.prepare(id, bundle, options, false).map(|(plan, _)| plan)
     }
 
     /// Creates a container; its process waits for [`Container::start`].
-    pub fn create(&self, _id: &ContainerId, _bundle: &Bundle, _options: &CreateOptions) -> Result<Container> {
-        later()
+    ///
+    /// # Errors
+    /// [`ErrorKind::Exists`] if the name is taken, [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidSpec`] if this
+    /// host cannot do what the bundle says, [`ErrorKind::Setup`] if a step fails. Everything is undone then.
+    pub fn create(&self, id: &ContainerId, bundle: &Bundle, options: &CreateOptions) -> Result<Container> {
+        self.launch(id, bundle, options, false)
     }
 
-    /// Creates a container and starts its process at once, without a gate in between.
-    pub fn run(&self, _id: &ContainerId, _bundle: &Bundle, _options: &CreateOptions) -> Result<Container> {
-        later()
+    /// Creates a container whose program starts at once, without a gate in between.
+    ///
+    /// # Errors
+    /// As of [`Self::create`]; a program that cannot be executed is one as well.
+    pub fn run(&self, id: &ContainerId, bundle: &Bundle, options: &CreateOptions) -> Result<Container> {
+        self.launch(id, bundle, options, true)
+    }
+
+    fn launch(
+        &self,
+        id: &ContainerId,
+        bundle: &Bundle,
+        options: &CreateOptions,
+        at_once: bool,
+    ) -> Result<Container> {
+        if !options.unsealed {
+            exe::require_sealed()?;
+        }
+        let (mut plan, handles) = self.prepare(id, bundle, options, at_once)?;
+        for warning in plan.warnings() {
+            tracing::warn!("{}: {}", warning.pointer, warning.message);
+        }
+        tracing::debug!("plan of {id}:\n{plan}");
+        options.change(&mut plan);
+        let launch = Launch {
+            root: &self.root,
+            id,
+            bundle: bundle.path(),
+            config: bundle.config(),
+            plan: &plan,
+            handles,
+        };
+        Ok(Container::new(&self.root, id, launch::launch(launch)?))
+    }
+
+    fn prepare(
+        &self,
+        id: &ContainerId,
+        bundle: &Bundle,
+        options: &CreateOptions,
+        at_once: bool,
+    ) -> Result<(Plan, Handles)> {
+        let (facts, handles) = facts::probe(bundle.config())?;
+        let options = options.for_plan(self.root.join(id.as_str()), at_once)?;
+        let request = Request { id: id.as_str(), config: bundle.config(), options: &options, facts: &facts };
+        planner::plan(&request).map(|plan| (plan, handles))
     }
 
     /// Finds a container by name ([`ErrorKind::NotFound`] if there is none).
-    pub fn load(&self, _id: &ContainerId) -> Result<Container> {
-        later()
+    pub fn load(&self, id: &ContainerId) -> Result<Container> {
+        Container::load(&self.root, id)
     }
 
-    /// All containers, sorted by name.
+    /// All containers, sorted by name. One whose state cannot be read is left out with a warning.
     pub fn list(&self) -> Result<Vec<Container>> {
-        later()
-    }
-}
-
-/// A container that exists.
-#[derive(Debug)]
-pub struct Container {
-    _private: (),
-}
-
-impl Container {
-    /// What `state` prints, as of now.
-    pub fn state(&self) -> Result<State> {
-        later()
-    }
-
-    /// Lets the process of a created container go.
-    pub fn start(&self) -> Result<()> {
-        later()
-    }
-
-    /// Sends signal number `signal`.
-    pub fn kill(&self, _signal: i32, _whom: Signals) -> Result<()> {
-        later()
-    }
-
-    /// Waits until the container's first process has ended. The status is known only to its parent.
-    pub fn wait(&self) -> Result<Option<ExitStatus>> {
-        later()
-    }
-
-    /// Sends `signal` if the process is alive, for a foreground caller; the pidfd for polling.
-    pub fn pidfd(&self) -> Result<rustix::fd::OwnedFd> {
-        later()
-    }
-
-    /// Removes everything that the container left on the host.
-    pub fn delete(&self, _how: Delete) -> Result<()> {
-        later()
+        Container::list(&self.root)
     }
 }

@@ -1,0 +1,126 @@
+//! `delete`: removal of everything that a container left on the host.
+//!
+//! The order is kill, wait, cgroup, folder. The folder goes last, because it is what a repeated
+//! `delete` starts from when this one is interrupted or fails.
+
+use std::path::PathBuf;
+
+use rustix::io::Errno;
+
+use super::handle::{locked_status, wrong_status};
+use super::record::Stored;
+use super::store::{Claim, Folder, PATIENCE, Reading, not_found};
+use super::{Container, Delete, Status, cgroups};
+use crate::sys::pidfd::Process;
+use crate::{Error, ErrorKind, Result};
+
+impl Container {
+    /// Removes everything that the container left on the host.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongStatus`] if it still runs (never with [`Delete::Force`]); otherwise whatever
+    /// could not be removed, and then the container still exists and `delete` can be repeated.
+    pub fn delete(&self, how: Delete) -> Result<()> {
+        let folder = self.folder()?;
+        if how == Delete::Force && folder.is_locked()? {
+            self.interrupt(&folder);
+        }
+        let claim = folder.lock(PATIENCE)?;
+        match (claim.folder().read()?, how) {
+            (Reading::Found(stored), _) if !self.is(&stored) => Err(not_found(self.id())),
+            (Reading::Found(stored), _) => self.delete_known(claim, &stored, how),
+            (Reading::Corrupt(error), Delete::Force) if error.kind() == &ErrorKind::Os => {
+                tracing::warn!(%error, container = %self.id(), "removing a container with an illegible state; its cgroup may stay");
+                claim.remove()
+            }
+            // Killed before it wrote a record, and hence before it made anything else.
+            (Reading::Missing, Delete::Force) => claim.remove(),
+            (Reading::Corrupt(_) | Reading::Missing, _) => self.current(claim.folder()).map(drop),
+        }
+    }
+
+    fn delete_known(&self, claim: Claim, stored: &Stored, how: Delete) -> Result<()> {
+        let status = locked_status(&claim, stored)?;
+        if how == Delete::Stopped && !matches!(status, Status::Stopped | Status::Created) {
+            return Err(wrong_status("delete", self.id(), status));
+        }
+        tear_down(stored, status).map_err(|error| error.context(format_args!("delete {}", self.id())))?;
+        claim.remove()
+    }
+
+    /// Kills the processes of a container that another command works on, so that it comes to an end:
+    /// `create` then undoes what it did, and `start` fails. Errors show when we do the same locked.
+    fn interrupt(&self, folder: &Folder) {
+        let Ok(stored) = self.current(folder) else { return };
+        if let Ok(Some(init)) = stored.live_process() {
+            let _ = init.signal(libc::SIGKILL);
+        }
+        let _ = cgroups::kill_all(&stored.cgroups);
+    }
+}
+
+/// Ends all processes and removes the cgroup. Goes on after a failure, and reports all of them.
+fn tear_down(stored: &Stored, status: Status) -> Result<()> {
+    let mut errors = Vec::new();
+    let init = stored.process().unwrap_or_else(|error| {
+        errors.push(error);
+        None
+    });
+    errors.extend(end_processes(stored, status, init.as_ref()).err());
+    errors.extend(remove_cgroups(&stored.cgroups).err());
+    collected(errors)
+}
+
+fn end_processes(stored: &Stored, status: Status, init: Option<&Process>) -> Result<()> {
+    if let Some(init) = init {
+        match init.signal(libc::SIGKILL) {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(errno) => return Err(Error::os(format_args!("kill process {}", init.pid()), errno)),
+        }
+    }
+    // The end of a pid namespace's init is the end of all in it, unless it is frozen and cannot end.
+    let init_ends_all = stored.init.is_some() && stored.own_pid_namespace && status != Status::Paused;
+    if !init_ends_all {
+        cgroups::kill_all(&stored.cgroups)?;
+    }
+    init.map_or(Ok(()), wait_for_end)
+}
+
+/// Processes that joined the cgroup from another pid namespace are rare enough to be looked for only
+/// when they are in the way.
+fn remove_cgroups(folders: &[PathBuf]) -> Result<()> {
+    cgroups::remove(folders).or_else(|_| {
+        cgroups::kill_all(folders)?;
+        cgroups::remove(folders)
+    })
+}
+
+/// Waits for the end of a killed process. A process in an uninterruptible call may never end, and then
+/// neither must we wait for it for ever.
+fn wait_for_end(init: &Process) -> Result<()> {
+    if init.wait_ended(Some(PATIENCE))? {
+        // If it is our child: nobody else can.
+        return init.reap();
+    }
+    let message = format!(
+        "process {} has not ended within {PATIENCE:?} of SIGKILL; the kernel holds it, try again later",
+        init.pid()
+    );
+    Err(Error::new(ErrorKind::Os, message))
+}
+
+/// One error that tells all of `errors`.
+fn collected(errors: Vec<Error>) -> Result<()> {
+    let mut errors = errors.into_iter();
+    let Some(first) = errors.next() else { return Ok(()) };
+    let others: Vec<String> = errors.map(|error| error.to_string()).collect();
+    if others.is_empty() {
+        return Err(first);
+    }
+    let message = format!("{first}; {}", others.join("; "));
+    Err(Error::new(first.kind().clone(), message))
+}
+
+#[cfg(test)]
+#[path = "delete_tests.rs"]
+mod tests;

@@ -1,0 +1,197 @@
+//! The socket at which a created container waits for `start`.
+//!
+//! The container's process listens. `start` connects, says go, and reads on: the connection is
+//! close-on-exec, so its end without a word means that the program runs, and a record names the
+//! plan entry that failed.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use rustix::fd::OwnedFd;
+use rustix::io::{self, Errno};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen,
+    recv, send, socket_with,
+};
+
+use libcontainer_init::Record;
+
+use super::store::{Claim, Folder, GATE};
+use crate::sys::procfs::own_descriptor;
+use crate::{Error, Result};
+
+/// A socket address has room for this many bytes of path, and the NUL.
+const PATH_LIMIT: usize = 107;
+
+/// What happened after the container was let go.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The program runs.
+    Executed,
+    /// A plan entry failed, and the process is gone.
+    Failed(Record),
+}
+
+/// A connection to a container that waits.
+#[derive(Debug)]
+pub(super) struct Gate(OwnedFd);
+
+impl Claim {
+    /// Makes the container's gate; its process is to accept connections from it.
+    pub(crate) fn listen(&self) -> Result<OwnedFd> {
+        let folder = self.folder();
+        let failed =
+            |what, errno| Error::os(format_args!("{what} {}", folder.path().join(GATE).display()), errno);
+        let socket = socket(SocketFlags::CLOEXEC).map_err(|errno| failed("socket for", errno))?;
+        let address = address(folder).map_err(|errno| failed("address of", errno))?;
+        bind(&socket, &address).map_err(|errno| failed("bind", errno))?;
+        listen(&socket, 1).map_err(|errno| failed("listen at", errno))?;
+        Ok(socket)
+    }
+}
+
+impl Gate {
+    /// Connects to the gate; `None` if nobody waits behind it.
+    pub(super) fn find(folder: &Folder) -> Result<Option<Self>> {
+        match connect_to(folder, SocketFlags::CLOEXEC) {
+            Ok(socket) => Ok(Some(Self(socket))),
+            Err(Errno::NOENT | Errno::CONNREFUSED) => Ok(None),
+            Err(errno) => Err(connect_failed(folder, errno)),
+        }
+    }
+
+    /// Lets the container go and waits until its program runs or a plan entry has failed.
+    pub(super) fn pass(self) -> Result<Outcome> {
+        let failed = |errno| Error::os("talk to the container's process", errno);
+        send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL).map_err(failed)?;
+        let mut bytes = [0; Record::SIZE];
+        let (length, _) =
+            io::retry_on_intr(|| recv(&self.0, &mut bytes, RecvFlags::empty())).map_err(failed)?;
+        let record = Record::from_bytes(&bytes);
+        match length {
+            0 => Ok(Outcome::Executed),
+            Record::SIZE if record.kind == Record::FAILED => Ok(Outcome::Failed(record)),
+            _ => Err(failed(Errno::PROTO)),
+        }
+    }
+}
+
+/// Whether the container's process still waits: `start` may have been killed after it let the
+/// container go and before it removed the gate.
+pub(super) fn has_waiter(folder: &Folder) -> Result<bool> {
+    match connect_to(folder, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+        // EAGAIN: somebody listens, and has not yet come to accept earlier callers.
+        Ok(_) | Err(Errno::AGAIN) => Ok(true),
+        Err(Errno::NOENT | Errno::CONNREFUSED) => Ok(false),
+        Err(errno) => Err(connect_failed(folder, errno)),
+    }
+}
+
+fn socket(flags: SocketFlags) -> io::Result<OwnedFd> {
+    socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+}
+
+fn connect_to(folder: &Folder, flags: SocketFlags) -> io::Result<OwnedFd> {
+    let socket = socket(flags)?;
+    let address = address(folder)?;
+    io::retry_on_intr(|| connect(&socket, &address))?;
+    Ok(socket)
+}
+
+fn connect_failed(folder: &Folder, errno: Errno) -> Error {
+    Error::os(format_args!("connect to {}", folder.path().join(GATE).display()), errno)
+}
+
+/// The gate's address. There is no `bindat`, so a path that is too long for an address is shortened
+/// by way of the folder's descriptor.
+fn address(folder: &Folder) -> io::Result<SocketAddrUnix> {
+    let path = folder.path().join(GATE);
+    if path.as_os_str().as_bytes().len() <= PATH_LIMIT {
+        return SocketAddrUnix::new(path);
+    }
+    SocketAddrUnix::new(PathBuf::from(own_descriptor(folder.dir())).join(GATE))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::ContainerId;
+    use crate::container::store::claim;
+    use rustix::net::{SocketFlags, accept_with};
+    use std::thread;
+
+    /// Plays the container's process: waits for somebody who says go, then answers.
+    pub(crate) fn wait_for_go(listener: OwnedFd, answer: Option<Record>) {
+        loop {
+            let caller = accept_with(&listener, SocketFlags::CLOEXEC).unwrap();
+            let mut bytes = [0; Record::SIZE];
+            let (length, _) = recv(&caller, &mut bytes, RecvFlags::empty()).unwrap();
+            if length == 0 {
+                continue;
+            }
+            assert_eq!(Record::from_bytes(&bytes), Record::go());
+            if let Some(answer) = answer {
+                send(&caller, &answer.to_bytes(), SendFlags::NOSIGNAL).unwrap();
+            }
+            return;
+        }
+    }
+
+    fn at(depth: usize, play: impl FnOnce(Claim)) {
+        let root = tempfile::tempdir().unwrap();
+        let below = root.path().join("long".repeat(depth));
+        let claim = claim(&below, &ContainerId::new("web").unwrap()).unwrap();
+        play(claim);
+    }
+
+    #[test]
+    fn the_program_runs_when_the_connection_ends_without_a_word() {
+        // The second root's path does not fit into a socket address.
+        for depth in [1, 50] {
+            at(depth, |claim| {
+                let listener = claim.listen().unwrap();
+                let container = thread::spawn(move || wait_for_go(listener, None));
+                assert!(has_waiter(claim.folder()).unwrap());
+                let gate = Gate::find(claim.folder()).unwrap().unwrap();
+                assert_eq!(gate.pass().unwrap(), Outcome::Executed);
+                container.join().unwrap();
+                assert!(!has_waiter(claim.folder()).unwrap());
+                assert!(Gate::find(claim.folder()).unwrap().is_none());
+                claim.remove().unwrap();
+            });
+        }
+    }
+
+    #[test]
+    fn a_failure_behind_the_gate_is_handed_over() {
+        at(1, |claim| {
+            let failure = Record { kind: Record::FAILED, index: 9, op: 1, errno: 13, pid: 0 };
+            let listener = claim.listen().unwrap();
+            let container = thread::spawn(move || wait_for_go(listener, Some(failure)));
+            let gate = Gate::find(claim.folder()).unwrap().unwrap();
+            assert_eq!(gate.pass().unwrap(), Outcome::Failed(failure));
+            container.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn asking_never_blocks_however_many_asked_before() {
+        at(1, |claim| {
+            let _listener = claim.listen().unwrap();
+            for _ in 0..10 {
+                assert!(has_waiter(claim.folder()).unwrap());
+            }
+        });
+    }
+
+    #[test]
+    fn a_container_that_dies_unasked_is_an_error() {
+        at(1, |claim| {
+            let listener = claim.listen().unwrap();
+            let gate = Gate::find(claim.folder()).unwrap().unwrap();
+            drop(listener);
+            let error = gate.pass().unwrap_err().to_string();
+            assert!(error.starts_with("talk to the container's process: "), "{error}");
+        });
+    }
+}

@@ -1,0 +1,80 @@
+//! The system calls that no safe wrapper offers.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char};
+use std::os::fd::AsRawFd;
+use std::ptr;
+
+use rustix::fd::BorrowedFd;
+use rustix::io::Errno;
+
+fn check(result: libc::c_long) -> Result<(), Errno> {
+    if result != -1 {
+        return Ok(());
+    }
+    let error = std::io::Error::last_os_error();
+    Err(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
+/// Sends any signal number, real-time signals and 0 included.
+pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<(), Errno> {
+    let info = ptr::null::<libc::siginfo_t>();
+    // SAFETY: the kernel reads no memory of ours: `info` may be null, the rest are numbers, and
+    // `pidfd` is open for as long as it is borrowed.
+    check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, info, 0) })
+}
+
+/// Sets mount attributes (`MOUNT_ATTR_*`) of the mount that `mount` is the root of.
+pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, set: u64) -> Result<(), Errno> {
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: the path is an empty string with its NUL, and `attributes` is a live `mount_attr` whose
+    // true size is passed; the kernel only reads both. `mount` is open for as long as it is borrowed.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    })
+}
+
+/// Executes the file that `executable` refers to. Returns only the reason why that failed.
+pub(crate) fn execveat(executable: BorrowedFd<'_>, arguments: &[CString], environment: &[CString]) -> Errno {
+    let arguments = null_terminated(arguments);
+    let environment = null_terminated(environment);
+    // SAFETY: both arrays end with a null pointer, and their other entries point to strings with a NUL
+    // that are borrowed until the call returns; the kernel only reads them. On success nothing of this
+    // process is left that could use them.
+    let result = check(unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            executable.as_raw_fd(),
+            c"".as_ptr(),
+            arguments.as_ptr(),
+            environment.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    });
+    result.err().unwrap_or(Errno::IO)
+}
+
+fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(CString::as_c_str).map(CStr::as_ptr).chain([ptr::null()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn failures_carry_the_errno() {
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(pidfd_send_signal(file.as_fd(), 0), Err(Errno::BADF));
+        assert_eq!(mount_setattr(file.as_fd(), libc::MOUNT_ATTR_RDONLY), Err(Errno::INVAL));
+        assert_eq!(execveat(file.as_fd(), &[], &[]), Errno::ACCESS);
+    }
+}
