@@ -3,6 +3,8 @@
 mod document;
 mod lists;
 
+use libcontainer::seccomp;
+
 use super::{Command, Context};
 use crate::cli::Arguments;
 use crate::failure::Failure;
@@ -45,11 +47,11 @@ fn linux(capabilities: List) -> Linux {
         cgroup: Cgroup { v1: true, v2: true, systemd: false, systemd_user: false, rdma: false },
         seccomp: Seccomp {
             enabled: true,
-            actions: lists::SECCOMP_ACTIONS,
-            operators: lists::SECCOMP_OPERATORS,
-            archs: lists::SECCOMP_ARCHITECTURES,
-            known_flags: lists::SECCOMP_KNOWN_FLAGS,
-            supported_flags: lists::SECCOMP_SUPPORTED_FLAGS,
+            actions: seccomp::ACTIONS,
+            operators: seccomp::OPERATORS,
+            archs: seccomp::ARCHITECTURES,
+            known_flags: seccomp::KNOWN_FLAGS,
+            supported_flags: seccomp::SUPPORTED_FLAGS,
         },
         apparmor: yes,
         selinux: yes,
