@@ -16,7 +16,7 @@ use libcontainer_init::{Record, Slot, Step};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
-use crate::cgroup;
+use crate::cgroup::{self, CgroupError};
 use crate::container::record::{LateStep, Phase, Stored, VERSION};
 use crate::container::store::Claim;
 use crate::facts::Handles;
@@ -53,8 +53,8 @@ impl From<Error> for Fault {
     }
 }
 
-impl From<crate::cgroup::CgroupError> for Fault {
-    fn from(error: crate::cgroup::CgroupError) -> Self {
+impl From<CgroupError> for Fault {
+    fn from(error: CgroupError) -> Self {
         Self::Error(error.into())
     }
 }

@@ -2,19 +2,7 @@
 
 use super::error::{SeccompError, SeccompReason};
 
-/// One instruction, laid out as the kernel's `struct sock_filter`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Instruction {
-    /// Operation.
-    pub code: u16,
-    /// Instructions to skip if a condition holds.
-    pub jt: u8,
-    /// Instructions to skip if it does not.
-    pub jf: u8,
-    /// Operand.
-    pub k: u32,
-}
+pub use libcontainer_init::step::Instruction;
 
 /// The longest program that the kernel takes.
 pub(super) const MAX_INSTRUCTIONS: usize = 4096;
