@@ -7,7 +7,9 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 use rustix::stdio::{stderr, stdin, stdout};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use rustix::termios::{
+    OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
 
 use crate::failure::Failure;
 use crate::messages;
@@ -194,6 +196,8 @@ impl<'a> Raw<'a> {
             if let Ok(saved) = tcgetattr(terminal) {
                 let mut raw = saved.clone();
                 raw.make_raw();
+                // The container's terminal leaves line ends alone (clients expect that); ours has to make them.
+                raw.output_modes |= OutputModes::OPOST;
                 tcsetattr(terminal, OptionalActions::Now, &raw)?;
                 return Ok(Some(Self { terminal, saved }));
             }

@@ -143,6 +143,7 @@ fn the_caller_s_terminal_is_raw_meanwhile_and_lends_its_size() {
     let is_raw = || !tcgetattr(&host).unwrap().local_modes.contains(LocalModes::ICANON);
     let relay = Relay::new(master, streams(&host, &host)).unwrap();
     assert!(is_raw());
+    assert!(tcgetattr(&host).unwrap().output_modes.contains(OutputModes::OPOST | OutputModes::ONLCR));
     assert_eq!(tcgetwinsize(&slave).unwrap().ws_row, 33);
     tcsetwinsize(&keyboard, size(44)).unwrap();
     relay.resize().unwrap();
