@@ -17,7 +17,7 @@ use crate::terminal::Relay;
 pub(crate) struct Foreground<'a> {
     container: &'a Container,
     signals: &'a Inbox,
-    relay: Option<Relay>,
+    relay: Option<Relay<'a>>,
     process: OwnedFd,
     pid: Option<Pid>,
 }
@@ -27,7 +27,7 @@ impl<'a> Foreground<'a> {
     pub(crate) fn new(
         container: &'a Container,
         signals: &'a Inbox,
-        relay: Option<Relay>,
+        relay: Option<Relay<'a>>,
     ) -> Result<Self, Failure> {
         Ok(Self { container, signals, relay, process: container.pidfd()?, pid: None })
     }

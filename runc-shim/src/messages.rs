@@ -128,25 +128,17 @@ pub(crate) fn failed_execve(error: &Error) -> Option<String> {
 }
 
 fn mount(failure: &StepFailure, target: &str) -> String {
-    let errno = Errno::from_raw_os_error(failure.errno);
-    if let Some(kind) = special_on_a_link(failure, errno) {
-        return format!("filesystem {kind:?} must be mounted on ordinary directory {target:?}");
-    }
-    let reason = match errno {
+    match (failure.operation, Errno::from_raw_os_error(failure.errno)) {
+        // The place of /proc or /sys, checked before anything was mounted there.
+        ("verify", Errno::NOTDIR | Errno::LOOP) => {
+            format!("filesystem at {target:?} must be mounted on ordinary directory")
+        }
         // A file on a directory and a directory on a file are one mistake, known by one phrase.
-        Errno::NOTDIR | Errno::ISDIR => NOT_A_DIRECTORY.to_owned(),
-        _ => reason(failure.errno),
-    };
-    format!("error mounting to rootfs at {target:?}: {reason}")
-}
-
-/// `proc` or `sysfs` whose target is a symbolic link or no directory.
-fn special_on_a_link(failure: &StepFailure, errno: Errno) -> Option<&'static str> {
-    let kind = ["proc", "sysfs"].into_iter().find(|kind| {
-        let rest = failure.step.strip_prefix("mount ").and_then(|step| step.strip_prefix(kind));
-        rest.is_some_and(|rest| rest.starts_with(' '))
-    });
-    kind.filter(|_| matches!(errno, Errno::LOOP | Errno::NOTDIR | Errno::XDEV))
+        (_, Errno::NOTDIR | Errno::ISDIR) => {
+            format!("error mounting to rootfs at {target:?}: {NOT_A_DIRECTORY}")
+        }
+        _ => format!("error mounting to rootfs at {target:?}: {}", reason(failure.errno)),
+    }
 }
 
 /// What an errno means, as Go says it: in lower case.
@@ -256,10 +248,6 @@ pub(crate) fn wrong_count(command: &str, range: &std::ops::RangeInclusive<usize>
 
 pub(crate) fn not_listed(error: &Error) -> String {
     format!("container left out: {}", describe(error, "list"))
-}
-
-pub(crate) fn plan_warning(warning: &libcontainer::spec::Warning) -> String {
-    format!("warning: {}: {}", warning.pointer, warning.message)
 }
 
 pub(crate) fn not_removed(id: &str, error: &Error) -> String {

@@ -62,8 +62,8 @@ fn a_file_on_a_directory_and_the_reverse_are_not_a_directory() {
 
 #[test]
 fn proc_and_sys_want_an_ordinary_directory() {
-    let text = setup(&failure("/mounts/5", "/sys", "openat2", Errno::LOOP));
-    assert!(text.contains("filesystem \"sysfs\" must be mounted on ordinary directory"), "{text}");
+    let text = setup(&failure("/mounts/5", "/sys", "verify", Errno::NOTDIR));
+    assert!(text.contains("filesystem at \"/sys\" must be mounted on ordinary directory"), "{text}");
     let text = setup(&failure("/mounts/5", "/sys", "fsmount", Errno::PERM));
     assert!(!text.contains("ordinary directory"), "{text}");
     assert!(text.contains("operation not permitted"), "{text}");

@@ -79,9 +79,14 @@ impl Creation {
         options
     }
 
+    /// Whether somebody waits for the terminal.
+    pub(super) fn has_console_socket(&self) -> bool {
+        self.console_socket.is_some()
+    }
+
     /// A terminal must have somebody to go to, and a socket for one must have a terminal.
     pub(super) fn check_terminal(&self, bundle: &Bundle, detached: bool) -> Result<(), Failure> {
-        terminal_problem(wants_terminal(bundle), detached, self.console_socket.is_some())
+        terminal_problem(wants_terminal(bundle), detached, self.has_console_socket())
             .map_or(Ok(()), |problem| Err(Failure::Other(problem.to_owned())))
     }
 }

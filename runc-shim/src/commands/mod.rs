@@ -72,8 +72,9 @@ impl Command {
         let mut text = format!(
             "{program} {name} - {summary}\n\nUSAGE:\n   {program} [GLOBAL OPTIONS] {name} {usage}\n\nOPTIONS:\n"
         );
-        cli::push_rows(&mut text, options);
-        cli::push_rows(&mut text, &[("--help, -h", "show this help")]);
+        let mut rows = options.to_vec();
+        rows.push(("--help, -h", "show this help"));
+        cli::push_rows(&mut text, &rows);
         text
     }
 }

@@ -1,11 +1,10 @@
 //! `plan`: prints what `create` would do on this host, and does nothing of it.
 
-use libcontainer::Plan;
-
-use super::creation::{self, Creation, creation_options};
+use super::creation::{self, Creation, creation_options, wants_terminal};
 use super::{Command, Context};
 use crate::cli::Arguments;
 use crate::failure::Failure;
+use crate::terminal::Reception;
 use crate::{messages, output};
 
 pub(super) const COMMAND: Command = Command {
@@ -28,12 +27,17 @@ fn plan(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
         Ok(true)
     })?;
     let bundle = creation.bundle()?;
-    let options = creation.options(context.globals.systemd_cgroup, creation::listening());
-    let plan = context.runtime()?.plan(&id, &bundle, &options)?;
+    let runtime = context.runtime()?;
+    let mut options = creation.options(context.globals.systemd_cgroup, creation::listening());
+    if wants_terminal(&bundle) && !creation.has_console_socket() {
+        // As `run` does it: nobody should have to invent a socket to see a plan.
+        options = options.console_socket(Reception::example(runtime.root()));
+    }
+    let plan = runtime.plan(&id, &bundle, &options)?;
     if json {
         output::print_json(&plan.to_json())?
     } else {
-        output::print(&as_text(&plan))?
+        output::print(&plan.to_string())?
     }
     Ok(0)
 }
@@ -44,17 +48,4 @@ fn is_json(format: &str) -> Result<bool, Failure> {
         "text" => Ok(false),
         _ => Err(Failure::Usage(messages::BAD_PLAN_FORMAT.to_owned())),
     }
-}
-
-/// The plan, then what the user should know about it.
-fn as_text(plan: &Plan) -> String {
-    let mut text = plan.to_string();
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
-    }
-    for warning in plan.warnings() {
-        text.push_str(&messages::plan_warning(warning));
-        text.push('\n');
-    }
-    text
 }

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::foreground::Foreground;
 use crate::messages;
 use crate::signals::Inbox;
-use crate::terminal::{Reception, Relay};
+use crate::terminal::{Reception, Relay, Streams};
 
 pub(super) const COMMAND: Command = Command {
     name: "run",
@@ -106,7 +106,7 @@ fn attend(
     reception: Option<Reception>,
 ) -> Result<ExitStatus, Failure> {
     let relay = match reception {
-        Some(reception) => Some(Relay::new(reception.receive()?)?),
+        Some(reception) => Some(Relay::new(reception.receive()?, Streams::standard())?),
         None => None,
     };
     Foreground::new(container, signals, relay)?.wait()

@@ -20,6 +20,8 @@ pub(crate) struct Reception {
     listener: UnixListener,
 }
 
+const SOCKET: &str = "console.sock";
+
 /// Bytes that the address of a Unix socket holds (`sun_path`), with room for our folder's name.
 const LONGEST_BASE: usize = 108 - 40;
 
@@ -30,7 +32,7 @@ impl Reception {
         let temporary = std::env::temp_dir();
         let base = if root.as_os_str().len() > LONGEST_BASE { &temporary } else { root };
         let folder = private_folder(base)?;
-        let socket = folder.join("console.sock");
+        let socket = folder.join(SOCKET);
         match listen(&socket) {
             Ok(listener) => Ok(Self { folder, socket, listener }),
             Err(error) => {
@@ -38,6 +40,11 @@ impl Reception {
                 Err(Failure::system(messages::opening(&socket), error))
             }
         }
+    }
+
+    /// What [`Self::socket`] looks like, for a plan.
+    pub(crate) fn example(root: &Path) -> PathBuf {
+        root.join("~console").join(SOCKET)
     }
 
     /// Where to connect.

@@ -7,17 +7,34 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 use rustix::stdio::{stderr, stdin, stdout};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use rustix::termios::{
+    OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
 
 use crate::failure::Failure;
 use crate::messages;
 
+/// The caller's three streams. Any of them may be its terminal.
+#[derive(Clone, Copy)]
+pub(crate) struct Streams<'a> {
+    pub(crate) input: BorrowedFd<'a>,
+    pub(crate) output: BorrowedFd<'a>,
+    pub(crate) error: BorrowedFd<'a>,
+}
+
+impl Streams<'static> {
+    pub(crate) fn standard() -> Self {
+        Self { input: stdin(), output: stdout(), error: stderr() }
+    }
+}
+
 /// Both directions of a foreground container's terminal.
-pub(crate) struct Relay {
+pub(crate) struct Relay<'a> {
+    streams: Streams<'a>,
     master: OwnedFd,
     /// Held only so that a container that closes its terminal for a while does not end it.
     _peer: Option<OwnedFd>,
-    host: Option<Raw>,
+    host: Option<Raw<'a>>,
     /// Input that the container has not taken yet.
     pending: Vec<u8>,
     input_ended: bool,
@@ -27,19 +44,20 @@ pub(crate) struct Relay {
 
 const CHUNK: usize = 8192;
 
-/// The kernel keeps 64 KiB for a terminal, in pieces of at least 256 bytes. Whoever fills more than that
-/// after the container's first process has ended would otherwise hold us here.
-const MOST_READS: usize = 256;
+/// The kernel keeps a few KiB for a terminal. Whoever goes on writing after the container's first process has
+/// ended would otherwise hold us here.
+const MOST_READS: usize = 64;
 
-impl Relay {
+impl<'a> Relay<'a> {
     /// Joins `master` to the caller's terminal, which it makes raw until this is dropped.
-    pub(crate) fn new(master: OwnedFd) -> Result<Self, Failure> {
+    pub(crate) fn new(master: OwnedFd, streams: Streams<'a>) -> Result<Self, Failure> {
         nonblocking(&master).map_err(set_up)?;
         let peer = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let relay = Self {
+            streams,
             _peer: rustix::pty::ioctl_tiocgptpeer(&master, peer).ok(),
             master,
-            host: Raw::enter().map_err(set_up)?,
+            host: Raw::enter(streams).map_err(set_up)?,
             pending: Vec::with_capacity(CHUNK),
             input_ended: false,
             output_lost: false,
@@ -70,7 +88,7 @@ impl Relay {
         wanted.set(PollFlags::OUT, full);
         fds.push(PollFd::new(&self.master, wanted));
         if !full && !self.input_ended {
-            fds.push(PollFd::from_borrowed_fd(stdin(), PollFlags::IN));
+            fds.push(PollFd::from_borrowed_fd(self.streams.input, PollFlags::IN));
         }
     }
 
@@ -97,7 +115,7 @@ impl Relay {
 
     fn read_input(&mut self) {
         let mut chunk = [0; CHUNK];
-        match rustix::io::read(stdin(), &mut chunk) {
+        match rustix::io::read(self.streams.input, &mut chunk) {
             Ok(0) => self.input_ended = true,
             Ok(count) => self.pending.extend(chunk.iter().take(count)),
             Err(Errno::INTR | Errno::AGAIN) => {}
@@ -140,10 +158,10 @@ impl Relay {
     /// Output that nobody takes any more is dropped: the container must not be stopped by it.
     fn show(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.output_lost {
-            match rustix::io::write(stdout(), bytes) {
+            match rustix::io::write(self.streams.output, bytes) {
                 Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.output_lost = !writable(stdout()),
+                Err(Errno::AGAIN) => self.output_lost = !writable(self.streams.output),
                 Err(_) => self.output_lost = true,
             }
         }
@@ -166,18 +184,20 @@ fn set_up(errno: Errno) -> Failure {
 }
 
 /// The caller's terminal in raw mode; back to what it was when this is dropped.
-struct Raw {
-    terminal: BorrowedFd<'static>,
+struct Raw<'a> {
+    terminal: BorrowedFd<'a>,
     saved: Termios,
 }
 
-impl Raw {
-    /// The first standard stream that is a terminal; `None` if none is.
-    fn enter() -> rustix::io::Result<Option<Self>> {
-        for terminal in [stdin(), stdout(), stderr()] {
+impl<'a> Raw<'a> {
+    /// The first stream that is a terminal; `None` if none is.
+    fn enter(streams: Streams<'a>) -> rustix::io::Result<Option<Self>> {
+        for terminal in [streams.input, streams.output, streams.error] {
             if let Ok(saved) = tcgetattr(terminal) {
                 let mut raw = saved.clone();
                 raw.make_raw();
+                // The container's terminal leaves line ends alone (clients expect that); ours has to make them.
+                raw.output_modes |= OutputModes::OPOST;
                 tcsetattr(terminal, OptionalActions::Now, &raw)?;
                 return Ok(Some(Self { terminal, saved }));
             }
@@ -186,9 +206,13 @@ impl Raw {
     }
 }
 
-impl Drop for Raw {
+impl Drop for Raw<'_> {
     fn drop(&mut self) {
         // A terminal that is gone needs no mode.
         let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.saved);
     }
 }
+
+#[cfg(test)]
+#[path = "relay_tests.rs"]
+mod tests;

@@ -3,6 +3,8 @@
 mod document;
 mod lists;
 
+use libcontainer::seccomp;
+
 use super::{Command, Context};
 use crate::cli::Arguments;
 use crate::failure::Failure;
@@ -37,6 +39,7 @@ fn document(capabilities: List) -> Features {
 }
 
 fn linux(capabilities: List) -> Linux {
+    let yes = Enabled { enabled: true };
     let no = Enabled { enabled: false };
     Linux {
         namespaces: lists::NAMESPACES,
@@ -44,14 +47,14 @@ fn linux(capabilities: List) -> Linux {
         cgroup: Cgroup { v1: true, v2: true, systemd: false, systemd_user: false, rdma: false },
         seccomp: Seccomp {
             enabled: true,
-            actions: lists::SECCOMP_ACTIONS,
-            operators: lists::SECCOMP_OPERATORS,
-            archs: lists::SECCOMP_ARCHITECTURES,
-            known_flags: lists::SECCOMP_KNOWN_FLAGS,
-            supported_flags: lists::SECCOMP_SUPPORTED_FLAGS,
+            actions: seccomp::ACTIONS,
+            operators: seccomp::OPERATORS,
+            archs: seccomp::ARCHITECTURES,
+            known_flags: seccomp::KNOWN_FLAGS,
+            supported_flags: seccomp::SUPPORTED_FLAGS,
         },
-        apparmor: no,
-        selinux: no,
+        apparmor: yes,
+        selinux: yes,
         intel_rdt: no,
         mount_extensions: MountExtensions { idmap: no },
         net_devices: no,
