@@ -37,6 +37,14 @@ impl Host {
         self == Self::Native && hierarchies().iter().any(|(kind, _)| kind == "cgroup")
     }
 
+    /// Whether limits of `controller` can be set.
+    #[must_use]
+    pub fn has_controller(self, controller: &str) -> bool {
+        let Some(hierarchy) = self.hierarchy(controller) else { return false };
+        let offered = fs::read_to_string(hierarchy.join("cgroup.subtree_control")).unwrap_or_default();
+        self.has_v1() || offered.split_whitespace().any(|offered| offered == controller)
+    }
+
     /// The folder of v1 `controller` or, on a v2 host, of the one hierarchy.
     #[must_use]
     pub fn hierarchy(self, controller: &str) -> Option<PathBuf> {
