@@ -357,7 +357,9 @@ fn propagation_of_a_mount() {
         fs::create_dir(&folder).unwrap();
         let sandbox = sandbox.wrapped(&SHARED).after_shell(&format!("mount -t tmpfs tmpfs {folder}"));
         let report = sandbox.report(|config| {
-            config["linux"]["rootfsPropagation"] = json!("rshared");
+            // The root's value is applied to all mounts in the end, as far as it weakens them.
+            config["linux"]["rootfsPropagation"] =
+                json!(if option.ends_with("shared") { "rshared" } else { "rslave" });
             config.bind(&folder, "/tmp", &["rbind", option]);
         });
         let found = tags(&report, "/tmp");
@@ -375,6 +377,9 @@ fn propagation_of_the_root() {
         ("unbindable", Some("unbindable")),
         ("runbindable", Some("unbindable")),
     ] {
+        if value.ends_with("unbindable") && !runtime().is_ours() {
+            continue; // The references make the root unbindable before they bind cgroup v1 folders.
+        }
         let sandbox = Sandbox::new().wrapped(&SHARED);
         let report = sandbox.report(|config| config["linux"]["rootfsPropagation"] = json!(value));
         let found = tags(&report, "/");
@@ -401,7 +406,9 @@ fn sees_later_mounts(option: &str) -> bool {
     });
     assert_eq!(container.line(), "ready");
     on_host(&format!("mount -t tmpfs late {folder}/late"));
-    fs::read_to_string(container.proc("mountinfo")).unwrap().contains(" /tmp/late ")
+    let arrived = fs::read_to_string(container.proc("mountinfo")).unwrap().contains(" /tmp/late ");
+    on_host(&format!("umount --recursive {folder}"));
+    arrived
 }
 
 #[test]

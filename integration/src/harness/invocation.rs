@@ -151,6 +151,14 @@ impl Running {
         Output { status, stdout: self.stdout, stderr: self.stderr, shown: self.shown }
     }
 
+    /// Lets it work for `time`, or until it ends, and then kills it.
+    pub fn killed_after(mut self, time: Duration) -> Output {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline && !self.ended_before(deadline) {}
+        self.signal(Signal::KILL);
+        self.wait()
+    }
+
     fn ended_before(&mut self, deadline: Instant) -> bool {
         let mut fds = vec![self.pidfd.as_fd()];
         fds.extend(self.stdout.fd());

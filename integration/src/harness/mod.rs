@@ -19,7 +19,7 @@ pub use config::Config;
 pub use console::Console;
 pub use container::Container;
 pub use holder::Holder;
-pub use host::{Host, cgroups_named, processes_of};
+pub use host::{Host, cgroups_named, processes_of, wait_until_gone};
 pub use invocation::{Invocation, Output, Running};
 pub use report::{Report, errnos};
 pub use sandbox::Sandbox;
