@@ -56,6 +56,6 @@ impl Console {
     /// The terminal's master as a stream of what the container prints.
     pub fn terminal(&self) -> (Stream, String) {
         let (master, name) = self.receive();
-        (Stream::new(master), name)
+        (Stream::over(master), name)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -35,6 +36,14 @@ impl Host {
     #[must_use]
     pub fn has_v1(self) -> bool {
         self == Self::Native && hierarchies().iter().any(|(kind, _)| kind == "cgroup")
+    }
+
+    /// Whether limits of `controller` can be set.
+    #[must_use]
+    pub fn has_controller(self, controller: &str) -> bool {
+        let Some(hierarchy) = self.hierarchy(controller) else { return false };
+        let offered = fs::read_to_string(hierarchy.join("cgroup.subtree_control")).unwrap_or_default();
+        self.has_v1() || offered.split_whitespace().any(|offered| offered == controller)
     }
 
     /// The folder of v1 `controller` or, on a v2 host, of the one hierarchy.
@@ -95,6 +104,19 @@ pub fn processes_of(id: &str) -> Vec<u32> {
     pids.filter(|pid| *pid != myself && mentions(*pid, id)).collect()
 }
 
+/// Waits until no process mentions `id`: those that only have to notice that they are alone end soon.
+pub fn wait_until_gone(id: &str) {
+    use std::os::fd::AsFd;
+    let deadline = Instant::now() + PATIENCE;
+    while let Some(pid) = processes_of(id).first().copied() {
+        assert!(Instant::now() < deadline, "process {pid} of {id} does not end");
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a pid");
+        if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
+            wait_readable(&[pidfd.as_fd()], deadline);
+        }
+    }
+}
+
 fn mentions(pid: u32, id: &str) -> bool {
     ["cmdline", "environ", "mountinfo"].iter().any(|file| {
         let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
@@ -132,6 +154,6 @@ fn kill_and_wait(pid: u32) {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
     let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
     if pidfd_send_signal(&pidfd, Signal::KILL).is_ok() {
-        wait_readable(&[pidfd.as_fd()], std::time::Instant::now() + PATIENCE);
+        wait_readable(&[pidfd.as_fd()], Instant::now() + PATIENCE);
     }
 }

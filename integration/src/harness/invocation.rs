@@ -29,7 +29,9 @@ enum Streams {
 }
 
 impl Invocation {
-    pub(crate) fn new(words: &[impl AsRef<OsStr>]) -> Self {
+    /// Of any command, for a test's own preparations.
+    #[must_use]
+    pub fn new(words: &[impl AsRef<OsStr>]) -> Self {
         become_subreaper();
         let mut command = Command::new(words[0].as_ref());
         command.args(&words[1..]).stdin(Stdio::null());
@@ -76,8 +78,8 @@ impl Invocation {
         drop(self.command);
         let pid = Pid::from_child(&child);
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).expect("pidfd_open");
-        let stdout = child.stdout.take().map_or_else(closed, |pipe| Stream::new(pipe.into()));
-        let stderr = child.stderr.take().map_or_else(closed, |pipe| Stream::new(pipe.into()));
+        let stdout = child.stdout.take().map_or_else(closed, |pipe| Stream::over(pipe.into()));
+        let stderr = child.stderr.take().map_or_else(closed, |pipe| Stream::over(pipe.into()));
         Running { child, pidfd, stdout, stderr, shown: self.shown }
     }
 
@@ -89,7 +91,7 @@ impl Invocation {
 
 fn closed() -> Stream {
     let (reader, _) = rustix::pipe::pipe().expect("pipe");
-    Stream::new(reader)
+    Stream::over(reader)
 }
 
 /// Containers' processes must come to us when the runtime ends, as they do to conmon and containerd's shim.
@@ -149,6 +151,14 @@ impl Running {
         Output { status, stdout: self.stdout, stderr: self.stderr, shown: self.shown }
     }
 
+    /// Lets it work for `time`, or until it ends, and then kills it.
+    pub fn killed_after(mut self, time: Duration) -> Output {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline && !self.ended_before(deadline) {}
+        self.signal(Signal::KILL);
+        self.wait()
+    }
+
     fn ended_before(&mut self, deadline: Instant) -> bool {
         let mut fds = vec![self.pidfd.as_fd()];
         fds.extend(self.stdout.fd());
@@ -205,7 +215,8 @@ impl Output {
     /// Fails the test unless the call failed with 1 and its error says `text`; returns the error.
     #[track_caller]
     pub fn fails_saying(self, text: &str) -> String {
-        let error = self.exits_with(1).stderr();
+        // logrus, the logger of runc, writes quotes inside a message with backslashes.
+        let error = self.exits_with(1).stderr().replace("\\\"", "\"");
         assert!(error.contains(text), "the error does not say {text:?}: {error}");
         error
     }

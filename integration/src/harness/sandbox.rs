@@ -16,7 +16,7 @@ use super::host::{self, Host};
 use super::invocation::{Invocation, Output};
 use super::report::{Report, errnos};
 
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home/app:/bin/sh\n1001:x:0:0:numeric name:/:/bin/sh\n";
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home/app:/bin/sh\n1001:x:0:0:numeric name:/numeric:/bin/sh\n";
 const GROUP: &str = "root:x:0:\napp:x:1000:\naudio:x:29:app\n";
 
 /// A bundle with an identity of its own; everything is removed, and checked to be gone, when it is dropped.

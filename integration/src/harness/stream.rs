@@ -25,7 +25,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(pipe: OwnedFd) -> Self {
+    /// Reads from `pipe`, or from the master of a terminal.
+    #[must_use]
+    pub fn over(pipe: OwnedFd) -> Self {
         let flags = rustix::fs::fcntl_getfl(&pipe).expect("F_GETFL") | rustix::fs::OFlags::NONBLOCK;
         rustix::fs::fcntl_setfl(&pipe, flags).expect("F_SETFL");
         Self { pipe: Some(pipe), buffer: Vec::new() }

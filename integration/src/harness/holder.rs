@@ -1,0 +1,42 @@
+//! A process that does nothing but keep namespaces alive.
+
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use super::invocation::PATIENCE;
+use super::stream::Stream;
+
+/// Keeps what `unshare` made until it is dropped.
+pub struct Holder(Child);
+
+impl Holder {
+    /// Runs `unshare` with `flags`; returns when the namespaces are there.
+    pub fn new(flags: &[&str]) -> Self {
+        let mut child = Command::new("unshare")
+            .args(flags)
+            .arg("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare");
+        // What comes back has been read by cat, so unshare has done its work.
+        child.stdin.as_mut().expect("a pipe").write_all(b"ready\n").expect("cat reads");
+        let mut output = Stream::over(child.stdout.take().expect("a pipe").into());
+        assert_eq!(output.line(Instant::now() + PATIENCE), "ready");
+        Self(child)
+    }
+
+    /// The path of one of its namespaces, by its name in /proc/PID/ns.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> String {
+        format!("/proc/{}/ns/{name}", self.0.id())
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,156 @@
+//! Terminals: the console socket, sizes, and the foreground.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use integration::harness::*;
+use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use serde_json::json;
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(30)
+}
+
+fn window(rows: u16, columns: u16) -> Winsize {
+    Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
+}
+
+/// The report of a container with a terminal that is created and started.
+fn report_on_terminal(options: &[&str], change: impl FnOnce(&mut Config)) -> (Report, String) {
+    let sandbox = Sandbox::new();
+    let console = Console::listen(sandbox.path());
+    sandbox.configure(|config| {
+        let arguments: Vec<&str> = std::iter::once("report").chain(options.iter().copied()).collect();
+        config["process"]["terminal"] = json!(true);
+        config.probe(&arguments);
+        change(config);
+    });
+    let container = sandbox.create_with(&["--console-socket", console.path()]);
+    let (mut terminal, name) = console.terminal();
+    container.start();
+    let report = Report::parse(&terminal.line(soon()));
+    assert_eq!(container.wait(), 0);
+    terminal.rest(soon());
+    container.delete();
+    (report, name)
+}
+
+#[test]
+fn the_master_is_sent_before_create_returns_and_the_slave_is_on_the_standard_streams() {
+    let (report, name) = report_on_terminal(&[], |_| {});
+    if runtime().is_ours() {
+        // runc sends the name of the multiplexer; nobody depends on the text.
+        assert_eq!(name, "/dev/pts/0");
+        // runc leaves this to its clients.
+        assert_eq!(report["terminal"]["onlcr"], false);
+    }
+    for fd in ["0", "1", "2"] {
+        assert_eq!(report["fds"][fd], "/dev/pts/0");
+    }
+    assert_eq!(report["terminal"]["isTerminal"], true);
+    assert_eq!(report["terminal"]["controlling"], true);
+    assert_eq!(report["terminal"]["foreground"], 1, "its process group is in the foreground");
+}
+
+#[test]
+fn the_terminal_belongs_to_the_user_and_is_the_console() {
+    let options = ["--stat", "/dev/console", "--stat", "/dev/pts/0"];
+    let (report, _) = report_on_terminal(&options, |config| {
+        config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
+    });
+    let (console, terminal) = (&report["stat"]["/dev/console"], &report["stat"]["/dev/pts/0"]);
+    assert_eq!(console["rdev"], json!([136, 0]));
+    assert_eq!(console["rdev"], terminal["rdev"]);
+    assert_eq!(
+        (&terminal["uid"], &terminal["gid"], &terminal["mode"]),
+        (&json!(1000), &json!(5), &json!("0620"))
+    );
+    assert_eq!(report.mount("/dev/console").unwrap()["type"], "devpts");
+}
+
+#[test]
+fn the_console_has_the_size_of_the_configuration() {
+    let (report, _) = report_on_terminal(&[], |config| {
+        config["process"]["consoleSize"] = json!({ "height": 43, "width": 132 });
+    });
+    assert_eq!((&report["terminal"]["rows"], &report["terminal"]["columns"]), (&json!(43), &json!(132)));
+}
+
+#[test]
+fn a_new_size_of_the_master_reaches_the_container() {
+    let sandbox = Sandbox::new();
+    let console = Console::listen(sandbox.path());
+    sandbox.configure(|config| {
+        config["process"]["terminal"] = json!(true);
+        config.probe(&["winsize"]);
+    });
+    let container = sandbox.create_with(&["--console-socket", console.path()]);
+    let (master, _) = console.receive();
+    tcsetwinsize(&master, window(11, 22)).unwrap();
+    let mut terminal = Stream::over(master.try_clone().unwrap());
+    container.start();
+    assert_eq!(terminal.line(soon()), "[11,22]");
+    tcsetwinsize(&master, window(33, 44)).unwrap();
+    assert_eq!(terminal.line(soon()), "[33,44]");
+    assert_eq!(container.wait(), 0);
+    container.delete();
+}
+
+#[test]
+fn a_terminal_needs_a_console_socket_and_the_reverse() {
+    let sandbox = Sandbox::new();
+    let console = Console::listen(sandbox.path());
+    sandbox.configure(|config| config["process"]["terminal"] = json!(true));
+    sandbox.with_bundle("create", &[]).output().fails_saying("console");
+    sandbox.assert_nothing_left();
+    sandbox.configure(|_| {});
+    let flags = ["--console-socket", console.path()];
+    sandbox.with_bundle("create", &flags).output().fails_saying("console");
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_console_socket_that_nobody_listens_to_is_an_error() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| config["process"]["terminal"] = json!(true));
+    let missing = sandbox.file("nobody.sock");
+    sandbox.with_bundle("create", &["--console-socket", &missing]).output().exits_with(1);
+    sandbox.assert_nothing_left();
+}
+
+/// A pseudo terminal that plays the user's.
+fn user_terminal() -> (OwnedFd, File) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    (master, File::options().read(true).write(true).open(name).unwrap())
+}
+
+#[test]
+fn a_foreground_run_relays_its_own_terminal_and_its_size() {
+    let sandbox = Sandbox::new();
+    let (master, slave) = user_terminal();
+    tcsetwinsize(master.as_fd(), window(25, 90)).unwrap();
+    sandbox.configure(|config| {
+        config["process"]["terminal"] = json!(true);
+        config.probe(&["winsize"]);
+    });
+    let mut screen = Stream::over(master.try_clone().unwrap());
+    let running = sandbox
+        .with_bundle("run", &[])
+        .stdin(slave.try_clone().unwrap())
+        .stdout_and_stderr(slave.try_clone().unwrap(), slave)
+        .spawn();
+    // The window may be told to the container before or after its process asks for the first time.
+    let first = screen.line(soon());
+    assert!(["[25,90]", "[0,0]"].contains(&first.as_str()), "{first}");
+    tcsetwinsize(master.as_fd(), window(50, 60)).unwrap();
+    running.signal(Signal::WINCH);
+    let second = screen.line(soon());
+    assert!(["[50,60]", "[25,90]"].contains(&second.as_str()), "{second}");
+    running.wait().success();
+}
