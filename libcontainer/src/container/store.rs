@@ -131,11 +131,6 @@ impl Folder {
         }
     }
 
-    /// The container's name.
-    pub(crate) fn id(&self) -> &ContainerId {
-        &self.id
-    }
-
     /// The handle.
     pub(crate) fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
@@ -157,15 +152,6 @@ impl Folder {
             }),
             Err(Errno::NOENT) => Ok(Reading::Missing),
             Err(errno) => Err(Error::os(format_args!("read {}", self.path.join(STATE).display()), errno)),
-        }
-    }
-
-    /// Whether the gate is there, that is: nobody has let the container go yet.
-    pub(crate) fn has_gate(&self) -> Result<bool> {
-        match statat(&self.dir, GATE, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(_) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(Error::os(self.path.join(GATE).display(), errno)),
         }
     }
 
