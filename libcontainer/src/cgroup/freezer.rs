@@ -1,0 +1,119 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::CgroupError;
+use super::dir::Dir;
+use super::wait::{self, Deadline};
+
+/// Suspends every process in a container's cgroups.
+///
+/// # Errors
+/// [`CgroupError::TimedOut`] if the kernel does not get them all suspended within `timeout`; they
+/// run again then. [`CgroupError::Host`] if none of the cgroups can freeze.
+pub fn freeze(dirs: &[PathBuf], timeout: Duration) -> Result<(), CgroupError> {
+    let deadline = Deadline::after(timeout);
+    let freezers = Freezer::all(dirs)?;
+    // One freezer is enough, and the unified one tells when it is done.
+    let Some(freezer) = freezers.iter().find(|freezer| freezer.unified).or_else(|| freezers.first()) else {
+        return Err(CgroupError::host("none of the container's cgroups has a freezer"));
+    };
+    if freezer.freeze(deadline)? {
+        return Ok(());
+    }
+    freezer.thaw()?;
+    Err(deadline.error(freezer.dir.path(), "its processes could not be frozen"))
+}
+
+/// Lets every process in a container's cgroups run again.
+///
+/// # Errors
+/// A freezer that cannot be written.
+pub fn thaw(dirs: &[PathBuf]) -> Result<(), CgroupError> {
+    Freezer::all(dirs)?.iter().try_for_each(Freezer::thaw)
+}
+
+/// Whether one of a container's cgroups is frozen, by itself or from above.
+///
+/// # Errors
+/// A freezer that cannot be read.
+pub fn is_frozen(dirs: &[PathBuf]) -> Result<bool, CgroupError> {
+    for freezer in Freezer::all(dirs)? {
+        if freezer.is_frozen()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+pub(super) fn is_dir_frozen(dir: &Dir) -> Result<bool, CgroupError> {
+    is_frozen(&[dir.path().to_owned()])
+}
+
+/// Asks v1 to freeze without waiting for it.
+pub(super) fn start_freezing_v1(dirs: &[PathBuf]) -> Result<(), CgroupError> {
+    let freezers = Freezer::all(dirs)?;
+    freezers
+        .iter()
+        .filter(|freezer| !freezer.unified)
+        .try_for_each(|freezer| freezer.dir.write(STATE, "FROZEN"))
+}
+
+pub(super) fn thaw_v1(dirs: &[PathBuf]) -> Result<(), CgroupError> {
+    Freezer::all(dirs)?.iter().filter(|freezer| !freezer.unified).try_for_each(Freezer::thaw)
+}
+
+/// The v1 control.
+const STATE: &str = "freezer.state";
+/// The v2 control.
+const FREEZE: &str = "cgroup.freeze";
+
+struct Freezer {
+    dir: Dir,
+    unified: bool,
+}
+
+impl Freezer {
+    /// Those of the existing cgroups that can freeze.
+    fn all(dirs: &[PathBuf]) -> Result<Vec<Self>, CgroupError> {
+        let mut freezers = Vec::new();
+        for path in dirs {
+            let Some(dir) = Dir::open_if_exists(path)? else { continue };
+            let unified = dir.is_unified()?;
+            let control = if unified { FREEZE } else { STATE };
+            if dir.read_if_exists(control)?.is_some() {
+                freezers.push(Self { dir, unified });
+            }
+        }
+        Ok(freezers)
+    }
+
+    fn freeze(&self, deadline: Deadline) -> Result<bool, CgroupError> {
+        if self.unified {
+            self.dir.write(FREEZE, "1")?;
+            return wait::for_event(&self.dir, "frozen", "1", deadline);
+        }
+        // v1 reports nothing, and a process that forks meanwhile may have to be asked again.
+        loop {
+            self.dir.write(STATE, "FROZEN")?;
+            if self.dir.read(STATE)?.trim() == "FROZEN" {
+                return Ok(true);
+            }
+            if deadline.passed() {
+                return Ok(false);
+            }
+            rustix::thread::sched_yield();
+        }
+    }
+
+    fn thaw(&self) -> Result<(), CgroupError> {
+        if self.unified { self.dir.write(FREEZE, "0") } else { self.dir.write(STATE, "THAWED") }
+    }
+
+    fn is_frozen(&self) -> Result<bool, CgroupError> {
+        if self.unified {
+            let events = self.dir.read_if_exists("cgroup.events")?.unwrap_or_default();
+            return Ok(wait::value(&events, "frozen") == Some("1"));
+        }
+        Ok(self.dir.read_if_exists(STATE)?.is_some_and(|state| state.trim() != "THAWED"))
+    }
+}
