@@ -1,5 +1,5 @@
 use super::super::fixture::{Cgroup, Fixture, Process, answer};
-use super::super::gate::tests::accept_go;
+use super::super::gate::tests::{accept_go, close};
 use super::super::record::{Phase, Stored};
 use super::*;
 
@@ -69,7 +69,7 @@ fn a_frozen_container_is_deleted_by_force() {
     let fixture = Fixture::new();
     let init = Process::within(&cgroup);
     let container = fixture.running(&init);
-    std::fs::write(cgroup.0.join("cgroup.freeze"), "1").unwrap();
+    cgroup.freeze();
     let error = container.delete(Delete::Stopped).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::WrongStatus(Status::Paused));
     container.delete(Delete::Force).unwrap();
@@ -122,7 +122,7 @@ fn an_interrupted_delete_can_be_repeated() {
     let fixture = Fixture::new();
     let process = Process::within(&cgroup);
     let (container, listener) = fixture.created(&process);
-    drop(listener);
+    close(&listener);
     process.end();
     std::fs::remove_dir(&cgroup.0).unwrap();
     std::fs::remove_file(fixture.path().join("gate")).unwrap();
@@ -135,14 +135,17 @@ fn what_cannot_be_removed_is_told_and_the_container_stays() {
     let fixture = Fixture::new();
     let process = Process::new();
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("file"), b"").unwrap();
-    let record = Stored { cgroups: vec![folder.path().into()], ..process.record() };
+    let file = folder.path().join("not-a-cgroup");
+    std::fs::write(&file, b"").unwrap();
+    let record = Stored { cgroups: vec![file.clone()], own_pid_namespace: false, ..process.record() };
     let container = fixture.make(record);
     let error = container.delete(Delete::Force).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Cgroup);
-    assert!(error.to_string().contains(folder.path().to_str().unwrap()), "{error}");
+    // Both what could not be killed and what could not be removed.
+    assert_eq!(error.to_string().matches(file.to_str().unwrap()).count(), 2, "{error}");
+    process.end();
+    std::fs::remove_file(&file).unwrap();
     assert_eq!(fixture.status(), Status::Stopped);
-    std::fs::remove_file(folder.path().join("file")).unwrap();
     fixture.load().delete(Delete::Stopped).unwrap();
     assert!(!fixture.path().exists());
 }

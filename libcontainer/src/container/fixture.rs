@@ -152,6 +152,10 @@ impl Cgroup {
         Self(path)
     }
 
+    pub(super) fn freeze(&self) {
+        crate::cgroup::freeze(std::slice::from_ref(&self.0), super::store::PATIENCE).unwrap();
+    }
+
     pub(super) fn exists(&self) -> bool {
         self.0.exists()
     }

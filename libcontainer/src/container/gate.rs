@@ -172,9 +172,15 @@ pub(super) mod tests {
         }
     }
 
+    /// Closes a listener at once: a child that another test just forked may have a copy of it.
+    pub(crate) fn close(listener: &OwnedFd) {
+        rustix::net::shutdown(listener, rustix::net::Shutdown::Both).unwrap();
+    }
+
     /// The same, and then answers.
     pub(crate) fn wait_for_go(listener: OwnedFd, answer: Option<Record>) {
         let caller = accept_go(&listener);
+        close(&listener);
         if let Some(answer) = answer {
             send(&caller, &answer.to_bytes(), SendFlags::NOSIGNAL).unwrap();
         }
@@ -238,6 +244,7 @@ pub(super) mod tests {
         at(1, |claim| {
             let listener = claim.listen().unwrap();
             let gate = Gate::find(claim.folder()).unwrap().unwrap();
+            close(&listener);
             drop(listener);
             let error = gate.pass().unwrap_err().to_string();
             assert!(error.starts_with("talk to the container's process: "), "{error}");

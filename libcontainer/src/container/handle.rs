@@ -179,7 +179,7 @@ pub(super) fn status_but_for_gate(stored: &Stored) -> Result<Option<Status>> {
     }
     match stored.phase {
         Phase::Creating => Ok(Some(Status::Creating)),
-        _ if cgroups::is_frozen(&stored.cgroups) => Ok(Some(Status::Paused)),
+        _ if cgroups::is_frozen(&stored.cgroups)? => Ok(Some(Status::Paused)),
         Phase::Created => Ok(None),
         Phase::Running => Ok(Some(Status::Running)),
     }

@@ -1,4 +1,5 @@
 use super::super::fixture::{Fixture, Process};
+use super::super::gate::tests::close;
 use super::super::record::Init;
 use super::*;
 
@@ -24,7 +25,7 @@ fn the_status_follows_the_life() {
     claim.save(&record).unwrap();
     drop(claim);
     assert_eq!(fixture.status(), Status::Created);
-    drop(listener);
+    close(&listener);
     assert_eq!(fixture.status(), Status::Running, "a `start` that was killed left the gate");
     std::fs::remove_file(fixture.path().join("gate")).unwrap();
     let state = fixture.load().state().unwrap();

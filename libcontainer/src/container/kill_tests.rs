@@ -78,7 +78,7 @@ fn a_frozen_container_is_paused_and_can_be_killed() {
     let fixture = Fixture::new();
     let process = Process::within(&cgroup);
     let container = fixture.running(&process);
-    std::fs::write(cgroup.0.join("cgroup.freeze"), "1").unwrap();
+    cgroup.freeze();
     assert_eq!(fixture.status(), Status::Paused);
     container.kill(libc::SIGKILL, Signals::Init).unwrap();
     assert_eq!(container.wait().unwrap(), Some(ExitStatus::Signal(libc::SIGKILL)));

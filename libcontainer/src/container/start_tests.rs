@@ -1,6 +1,7 @@
 use std::sync::Barrier;
 
 use super::super::fixture::{Fixture, Process, answer};
+use super::super::gate::tests::close;
 use super::super::record::LateStep;
 use super::*;
 
@@ -92,7 +93,7 @@ fn a_start_that_was_killed_after_it_let_the_container_go_is_not_repeated() {
     let fixture = Fixture::new();
     let process = Process::new();
     let (container, listener) = fixture.created(&process);
-    drop(listener);
+    close(&listener);
     assert!(fixture.path().join("gate").exists());
     assert_eq!(container.start().unwrap_err().kind(), &ErrorKind::WrongStatus(Status::Running));
 }
