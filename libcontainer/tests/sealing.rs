@@ -1,6 +1,8 @@
 //! The attack of CVE-2019-5736 on an executable that sealed itself: keep a handle to `/proc/PID/exe`,
 //! and write through it as soon as nobody executes the file any more.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which are exempt")]
+
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd};

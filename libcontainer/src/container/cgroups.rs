@@ -1,98 +1,77 @@
 //! What a container's life needs of its cgroup: one folder, or one per v1 hierarchy.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
+use rustix::fd::AsFd;
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
+use super::store::PATIENCE;
+use crate::cgroup::{self, CgroupError};
 use crate::sys::raw;
 use crate::{Error, ErrorKind, Result};
 
 /// Whether the processes are frozen.
-pub(super) fn is_frozen(cgroups: &[PathBuf]) -> bool {
-    let says = |folder: &Path, file: &str, frozen: &str| {
-        fs::read_to_string(folder.join(file)).is_ok_and(|text| text.trim() == frozen)
-    };
-    cgroups.iter().any(|folder| says(folder, "cgroup.freeze", "1") || says(folder, "freezer.state", "FROZEN"))
+pub(super) fn is_frozen(cgroups: &[PathBuf]) -> Result<bool> {
+    cgroup::is_frozen(cgroups).map_err(failed)
 }
 
 /// Lets frozen processes of a v1 cgroup take the signal that was sent to them; v2 kills frozen ones.
 pub(super) fn thaw_v1(cgroups: &[PathBuf]) -> Result<()> {
-    for state in cgroups.iter().map(|folder| folder.join("freezer.state")).filter(|file| file.exists()) {
-        fs::write(&state, "THAWED").map_err(|error| failed(&state, &error))?;
-    }
-    Ok(())
+    // One look each is all that a container without a v1 freezer costs.
+    let has_freezer = |folder: &&PathBuf| folder.join("freezer.state").exists();
+    let freezers: Vec<PathBuf> = cgroups.iter().filter(has_freezer).cloned().collect();
+    cgroup::thaw(&freezers).map_err(failed)
 }
 
-/// Sends a signal to every process.
+/// Sends signal number `signal` to every process; 0 reaches nobody.
 pub(super) fn signal_all(cgroups: &[PathBuf], signal: i32) -> Result<()> {
-    if signal == libc::SIGKILL {
-        return kill_all(cgroups);
+    match Signal::from_named_raw(signal) {
+        _ if signal == 0 => Ok(()),
+        Some(Signal::KILL) => kill_all(cgroups),
+        Some(signal) => cgroup::signal_all(cgroups, signal).map_err(failed),
+        None => cgroup::processes(cgroups)
+            .map_err(failed)?
+            .into_iter()
+            .try_for_each(|pid| signal_unnamed(cgroups, pid, signal)),
     }
-    for pid in processes(cgroups)? {
-        signal_one(pid, signal)?;
-    }
-    Ok(())
 }
 
-/// Kills every process.
-pub(super) fn kill_all(cgroups: &[PathBuf]) -> Result<()> {
-    for folder in cgroups {
-        // v2 kills the whole tree at once, which no fork can outrun.
-        if fs::write(folder.join("cgroup.kill"), "1").is_ok() {
-            return Ok(());
-        }
-    }
-    for pid in processes(cgroups)? {
-        signal_one(pid, libc::SIGKILL)?;
-    }
-    thaw_v1(cgroups)
-}
-
-/// Removes the folders and those below them.
-pub(super) fn remove(cgroups: &[PathBuf]) -> Result<()> {
-    cgroups.iter().try_for_each(|folder| remove_tree(folder).map_err(|error| failed(folder, &error)))
-}
-
-fn remove_tree(folder: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
+/// Real-time signals have no name, and without one the safe wrappers do not take them.
+fn signal_unnamed(cgroups: &[PathBuf], pid: i32, signal: i32) -> Result<()> {
+    let failed_call = |errno| Error::os(format_args!("send signal {signal} to process {pid}"), errno);
+    let Some(number) = Pid::from_raw(pid) else { return Ok(()) };
+    let pidfd = match pidfd_open(number, PidfdFlags::empty()) {
+        Ok(pidfd) => pidfd,
+        Err(Errno::SRCH) => return Ok(()),
+        Err(errno) => return Err(failed_call(errno)),
     };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            remove_tree(&entry.path())?;
-        }
+    // The number may have changed hands before it was opened, but not any more after.
+    if !cgroup::processes(cgroups).map_err(failed)?.contains(&pid) {
+        return Ok(());
     }
-    fs::remove_dir(folder)
-}
-
-fn processes(cgroups: &[PathBuf]) -> Result<Vec<Pid>> {
-    let mut pids = Vec::new();
-    for file in cgroups.iter().map(|folder| folder.join("cgroup.procs")) {
-        match fs::read_to_string(&file) {
-            Ok(text) => pids.extend(text.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(&file, &error)),
-        }
-    }
-    pids.sort_unstable_by_key(|pid| pid.as_raw_nonzero());
-    pids.dedup();
-    Ok(pids)
-}
-
-fn signal_one(pid: Pid, signal: i32) -> Result<()> {
-    let sent = pidfd_open(pid, PidfdFlags::empty())
-        .and_then(|pidfd| raw::pidfd_send_signal(rustix::fd::AsFd::as_fd(&pidfd), signal));
-    match sent {
+    match raw::pidfd_send_signal(pidfd.as_fd(), signal) {
         Ok(()) | Err(Errno::SRCH) => Ok(()),
-        Err(errno) => Err(Error::os(format_args!("send signal {signal} to process {pid}"), errno)),
+        Err(errno) => Err(failed_call(errno)),
     }
 }
 
-fn failed(path: &Path, error: &io::Error) -> Error {
-    Error::new(ErrorKind::Cgroup, format!("cgroup {}: {error}", path.display()))
+/// Kills every process and waits until they are gone.
+pub(super) fn kill_all(cgroups: &[PathBuf]) -> Result<()> {
+    cgroup::kill_all(cgroups, PATIENCE).map_err(failed)
+}
+
+/// Removes the cgroup and those below it, and kills whatever process is still in the way.
+pub(super) fn remove(cgroups: &[PathBuf]) -> Result<()> {
+    // Processes that joined from outside of the container's pid namespace are rare enough to be
+    // looked for only when they keep the cgroup busy.
+    cgroup::remove(cgroups, Duration::ZERO).or_else(|_| {
+        kill_all(cgroups)?;
+        cgroup::remove(cgroups, PATIENCE).map_err(failed)
+    })
+}
+
+fn failed(error: CgroupError) -> Error {
+    Error::new(ErrorKind::Cgroup, error.to_string()).with_source(error)
 }

@@ -3,8 +3,6 @@
 //! The order is kill, wait, cgroup, folder. The folder goes last, because it is what a repeated
 //! `delete` starts from when this one is interrupted or fails.
 
-use std::path::PathBuf;
-
 use rustix::io::Errno;
 
 use super::handle::{locked_status, wrong_status};
@@ -40,11 +38,14 @@ impl Container {
     }
 
     fn delete_known(&self, claim: Claim, stored: &Stored, how: Delete) -> Result<()> {
-        let status = locked_status(&claim, stored)?;
-        if how == Delete::Stopped && !matches!(status, Status::Stopped | Status::Created) {
-            return Err(wrong_status("delete", self.id(), status));
+        // Force asks for nothing that could fail and so keep the container.
+        if how == Delete::Stopped {
+            let status = locked_status(&claim, stored)?;
+            if !matches!(status, Status::Stopped | Status::Created) {
+                return Err(wrong_status("delete", self.id(), status));
+            }
         }
-        tear_down(stored, status).map_err(|error| error.context(format_args!("delete {}", self.id())))?;
+        tear_down(stored, how).map_err(|error| error.context(format_args!("delete {}", self.id())))?;
         claim.remove()
     }
 
@@ -60,39 +61,30 @@ impl Container {
 }
 
 /// Ends all processes and removes the cgroup. Goes on after a failure, and reports all of them.
-fn tear_down(stored: &Stored, status: Status) -> Result<()> {
+fn tear_down(stored: &Stored, how: Delete) -> Result<()> {
     let mut errors = Vec::new();
     let init = stored.process().unwrap_or_else(|error| {
         errors.push(error);
         None
     });
-    errors.extend(end_processes(stored, status, init.as_ref()).err());
-    errors.extend(remove_cgroups(&stored.cgroups).err());
+    errors.extend(end_processes(stored, how, init.as_ref()).err());
+    errors.extend(cgroups::remove(&stored.cgroups).err());
     collected(errors)
 }
 
-fn end_processes(stored: &Stored, status: Status, init: Option<&Process>) -> Result<()> {
+fn end_processes(stored: &Stored, how: Delete, init: Option<&Process>) -> Result<()> {
     if let Some(init) = init {
         match init.signal(libc::SIGKILL) {
             Ok(()) | Err(Errno::SRCH) => {}
             Err(errno) => return Err(Error::os(format_args!("kill process {}", init.pid()), errno)),
         }
     }
-    // The end of a pid namespace's init is the end of all in it, unless it is frozen and cannot end.
-    let init_ends_all = stored.init.is_some() && stored.own_pid_namespace && status != Status::Paused;
+    // The end of a pid namespace's init is the end of all in it, unless they are frozen and cannot end.
+    let init_ends_all = how == Delete::Stopped && stored.init.is_some() && stored.own_pid_namespace;
     if !init_ends_all {
         cgroups::kill_all(&stored.cgroups)?;
     }
     init.map_or(Ok(()), wait_for_end)
-}
-
-/// Processes that joined the cgroup from another pid namespace are rare enough to be looked for only
-/// when they are in the way.
-fn remove_cgroups(folders: &[PathBuf]) -> Result<()> {
-    cgroups::remove(folders).or_else(|_| {
-        cgroups::kill_all(folders)?;
-        cgroups::remove(folders)
-    })
 }
 
 /// Waits for the end of a killed process. A process in an uninterruptible call may never end, and then

@@ -120,20 +120,31 @@ pub(super) mod tests {
     use rustix::net::{SocketFlags, accept_with};
     use std::thread;
 
-    /// Plays the container's process: waits for somebody who says go, then answers.
-    pub(crate) fn wait_for_go(listener: OwnedFd, answer: Option<Record>) {
+    /// Waits for somebody who says go, like the container's process.
+    pub(crate) fn accept_go(listener: &OwnedFd) -> OwnedFd {
         loop {
-            let caller = accept_with(&listener, SocketFlags::CLOEXEC).unwrap();
+            let caller = accept_with(listener, SocketFlags::CLOEXEC).unwrap();
             let mut bytes = [0; Record::SIZE];
             let (length, _) = recv(&caller, &mut bytes, RecvFlags::empty()).unwrap();
-            if length == 0 {
-                continue;
+            // Who says nothing asks whether anybody waits.
+            if length > 0 {
+                assert_eq!(Record::from_bytes(&bytes), Record::go());
+                return caller;
             }
-            assert_eq!(Record::from_bytes(&bytes), Record::go());
-            if let Some(answer) = answer {
-                send(&caller, &answer.to_bytes(), SendFlags::NOSIGNAL).unwrap();
-            }
-            return;
+        }
+    }
+
+    /// Closes a listener at once: a child that another test just forked may have a copy of it.
+    pub(crate) fn close(listener: &OwnedFd) {
+        rustix::net::shutdown(listener, rustix::net::Shutdown::Both).unwrap();
+    }
+
+    /// The same, and then answers.
+    pub(crate) fn wait_for_go(listener: OwnedFd, answer: Option<Record>) {
+        let caller = accept_go(&listener);
+        close(&listener);
+        if let Some(answer) = answer {
+            send(&caller, &answer.to_bytes(), SendFlags::NOSIGNAL).unwrap();
         }
     }
 
@@ -189,6 +200,7 @@ pub(super) mod tests {
         at(1, |claim| {
             let listener = claim.listen().unwrap();
             let gate = Gate::find(claim.folder()).unwrap().unwrap();
+            close(&listener);
             drop(listener);
             let error = gate.pass().unwrap_err().to_string();
             assert!(error.starts_with("talk to the container's process: "), "{error}");

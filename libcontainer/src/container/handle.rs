@@ -165,14 +165,23 @@ pub(super) fn locked_status(claim: &Claim, stored: &Stored) -> Result<Status> {
 }
 
 fn own_status(folder: &Folder, stored: &Stored) -> Result<Status> {
+    match status_but_for_gate(stored)? {
+        Some(status) => Ok(status),
+        None if gate::has_waiter(folder)? => Ok(Status::Created),
+        None => Ok(Status::Running),
+    }
+}
+
+/// The status as far as it does not depend on the gate: `None` means created or running.
+pub(super) fn status_but_for_gate(stored: &Stored) -> Result<Option<Status>> {
     if stored.live_process()?.is_none() {
-        return Ok(Status::Stopped);
+        return Ok(Some(Status::Stopped));
     }
     match stored.phase {
-        Phase::Creating => Ok(Status::Creating),
-        _ if cgroups::is_frozen(&stored.cgroups) => Ok(Status::Paused),
-        Phase::Created if gate::has_waiter(folder)? => Ok(Status::Created),
-        Phase::Created | Phase::Running => Ok(Status::Running),
+        Phase::Creating => Ok(Some(Status::Creating)),
+        _ if cgroups::is_frozen(&stored.cgroups)? => Ok(Some(Status::Paused)),
+        Phase::Created => Ok(None),
+        Phase::Running => Ok(Some(Status::Running)),
     }
 }
 

@@ -5,10 +5,8 @@ use rustix::io::Errno;
 use super::handle::{status, wrong_status};
 use super::{Container, Signals, cgroups};
 use crate::sys::pidfd::Process;
+use crate::sys::raw::LAST_SIGNAL;
 use crate::{Error, ErrorKind, Result};
-
-/// The highest real-time signal of Linux on every architecture we support.
-const LAST_SIGNAL: i32 = 64;
 
 impl Container {
     /// Sends signal number `signal`. Takes no lock: a container whose `start` hangs can be killed.

@@ -2,6 +2,8 @@
 
 mod cgroups;
 mod delete;
+#[cfg(test)]
+mod fixture;
 mod gate;
 mod handle;
 mod kill;

@@ -3,7 +3,7 @@
 use libcontainer_init::{Record, op};
 
 use super::gate::{Gate, Outcome};
-use super::handle::{locked_status, wrong_status};
+use super::handle::{status_but_for_gate, wrong_status};
 use super::record::Stored;
 use super::store::PATIENCE;
 use super::{Container, Status};
@@ -23,12 +23,11 @@ impl Container {
             let message = format!("cannot start container {}: its configuration has no process", self.id());
             return Err(Error::new(kind, message));
         }
-        match locked_status(&claim, &stored)? {
-            Status::Created => {}
-            status => return Err(wrong_status("start", self.id(), status)),
+        if let Some(status) = status_but_for_gate(&stored)? {
+            return Err(wrong_status("start", self.id(), status));
         }
         let Some(gate) = Gate::find(claim.folder())? else {
-            return Err(wrong_status("start", self.id(), locked_status(&claim, &stored)?));
+            return Err(wrong_status("start", self.id(), Status::Running));
         };
         match gate.pass().map_err(|error| error.context(format_args!("start {}", self.id())))? {
             Outcome::Executed => claim.remove_gate(),

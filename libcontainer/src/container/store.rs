@@ -131,11 +131,6 @@ impl Folder {
         }
     }
 
-    /// The container's name.
-    pub(crate) fn id(&self) -> &ContainerId {
-        &self.id
-    }
-
     /// The handle.
     pub(crate) fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
@@ -157,15 +152,6 @@ impl Folder {
             }),
             Err(Errno::NOENT) => Ok(Reading::Missing),
             Err(errno) => Err(Error::os(format_args!("read {}", self.path.join(STATE).display()), errno)),
-        }
-    }
-
-    /// Whether the gate is there, that is: nobody has let the container go yet.
-    pub(crate) fn has_gate(&self) -> Result<bool> {
-        match statat(&self.dir, GATE, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(_) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(Error::os(self.path.join(GATE).display(), errno)),
         }
     }
 
@@ -263,20 +249,28 @@ impl Claim {
     /// Removes the folder with all that is in it, leftovers of a killed command included; the name is
     /// free then. The record goes last, so that an interrupted removal can be repeated.
     pub(crate) fn remove(self) -> Result<()> {
-        let Folder { id, path, root, dir } = self.0;
+        let Folder { id, path, root, dir } = &self.0;
         let failed = |errno| Error::os(format_args!("remove {}", path.display()), errno);
-        for entry in Dir::read_from(&dir).map_err(failed)? {
+        for entry in Dir::read_from(dir).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             if ![c".", c"..", c"state.json"].contains(&name) {
-                unlinkat(&dir, name, AtFlags::empty()).map_err(failed)?;
+                unlinkat(dir, name, AtFlags::empty()).map_err(failed)?;
             }
         }
-        match unlinkat(&dir, STATE, AtFlags::empty()) {
+        match unlinkat(dir, STATE, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(failed(errno)),
         }
-        unlinkat(&root, id.as_str(), AtFlags::REMOVEDIR).map_err(failed)
+        unlinkat(root, id.as_str(), AtFlags::REMOVEDIR).map_err(failed)
+    }
+}
+
+impl Drop for Claim {
+    /// Closing alone would not do: a child process that was just forked has copies of all descriptors
+    /// until it executes, and the lock would last as long.
+    fn drop(&mut self) {
+        let _ = flock(self.dir(), FlockOperation::Unlock);
     }
 }
 

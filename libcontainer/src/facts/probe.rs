@@ -40,10 +40,7 @@ pub fn probe(config: &Config) -> Result<(Facts, Handles)> {
     }
     handles.namespaces = namespaces(&config.namespaces)?;
     let (capabilities, last_capability) = own_capabilities()?;
-    let want = cgroup::Want {
-        controllers: cgroup::needs_controllers(config.resources.as_ref()),
-        own: config.cgroups_path.as_ref().is_some_and(|path| !path.starts_with('/')),
-    };
+    let want = cgroup::Want::needed(config.resources.as_ref(), config.cgroups_path.as_deref());
     let facts = Facts {
         cgroup: cgroup::detect(want)?,
         capabilities,

@@ -19,11 +19,10 @@ impl Engine<'_> {
         for child in children.iter().flatten() {
             troubles.extend(kill(child).err());
         }
-        if let Some(path) = self.pid_file.take() {
-            if let Err(cause) = std::fs::remove_file(&path) {
-                troubles
-                    .push(Error::new(crate::ErrorKind::Os, format!("remove {}: {cause}", path.display())));
-            }
+        if let Some(path) = self.pid_file.take()
+            && let Err(cause) = std::fs::remove_file(&path)
+        {
+            troubles.push(Error::new(crate::ErrorKind::Os, format!("remove {}: {cause}", path.display())));
         }
         if let Some(cgroup) = self.cgroup.take() {
             troubles.extend(empty(cgroup).err());

@@ -51,9 +51,9 @@ struct World {
 /// Checks every rule; returns every violation.
 #[must_use]
 pub fn verify(plan: &Plan) -> Vec<Violation> {
-    let mut world = World::default();
-    world.has_cgroup_to_join =
+    let has_cgroup_to_join =
         plan.entries.iter().any(|entry| matches!(entry.action, Action::Host(HostStep::JoinCgroup)));
+    let mut world = World { has_cgroup_to_join, ..World::default() };
     let mut violations = Vec::new();
     for (index, entry) in plan.entries.iter().enumerate() {
         let broken = world.actors(entry).into_iter().chain(world.take(plan, entry));

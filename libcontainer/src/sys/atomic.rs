@@ -50,7 +50,7 @@ mod tests {
 
     const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-    fn names(folder: &std::path::Path) -> Vec<String> {
+    fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

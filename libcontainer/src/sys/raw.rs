@@ -8,6 +8,9 @@ use std::ptr;
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
+/// The highest signal of Linux on every architecture that we support.
+pub(crate) const LAST_SIGNAL: i32 = 64;
+
 fn check(result: libc::c_long) -> Result<(), Errno> {
     if result != -1 {
         return Ok(());
