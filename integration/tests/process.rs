@@ -1,4 +1,5 @@
 //! The `process` object: identity, privileges, limits, environment, working directory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

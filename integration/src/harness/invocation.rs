@@ -135,7 +135,7 @@ impl Running {
         self.stdout.line(deadline)
     }
 
-    /// Waits for its end; after [`PATIENCE`] it is killed and the test fails with what it said.
+    /// Waits for its end; after its patience it is killed and the test fails with what it said.
     pub fn wait(mut self) -> Output {
         let deadline = Instant::now() + PATIENCE;
         while !self.ended_before(deadline) {
