@@ -1,1 +1,54 @@
-fn main() {}
+//! runc's command line on top of [`libcontainer`].
+#![forbid(unsafe_code)]
+
+mod cli;
+mod commands;
+mod failure;
+mod foreground;
+mod log;
+mod messages;
+mod output;
+mod signals;
+mod terminal;
+
+use std::process::ExitCode;
+
+use cli::{Arguments, Globals, Request};
+use commands::{Command, Context};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_env();
+    let program = arguments.program();
+    match answer(program, &mut arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(line) => {
+            log::error(&line);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does what the command line asks for; an error is the line to show.
+fn answer(program: &'static str, arguments: &mut Arguments) -> Result<u8, String> {
+    let alone = |failure: Failure| failure.line(program, None);
+    let (globals, request) = cli::globals(arguments).map_err(alone)?;
+    let command = match request {
+        Request::Help => return output::print(&cli::help(program)).map(|()| 0).map_err(alone),
+        Request::Version => return output::print(&output::version(program)).map(|()| 0).map_err(alone),
+        Request::Command(name) => commands::find(&name).map_err(alone)?,
+    };
+    match attempt(globals, command, arguments) {
+        Ok(code) => Ok(code),
+        Err(Failure::HelpAsked) => output::print(&command.help(program)).map(|()| 0).map_err(alone),
+        Err(failure) => Err(failure.line(program, Some(command.name))),
+    }
+}
+
+fn attempt(globals: Globals, command: &'static Command, arguments: &mut Arguments) -> Result<u8, Failure> {
+    // Sealing executes the program once more, so it comes before everything that would be done twice.
+    let sealed = if command.seals { libcontainer::exe::seal() } else { Ok(()) };
+    log::open(&globals)?;
+    sealed?;
+    (command.run)(&Context { command: command.name, globals }, arguments)
+}

@@ -1,1 +1,57 @@
-fn main() {}
+//! `cargo xtask …`: the project's task runner.
+
+use std::process::ExitCode;
+
+use integration::bench;
+use integration::xtask::{Error, Result, build, demo, symbols, test};
+use lexopt::prelude::*;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  build      build the static release binary of runc-shim
+  demo       build it, make a bundle, and run a container from it
+  test       run every check and test of the project
+  bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
+  symbols    show that the container's first process cannot allocate or panic
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let mut args = lexopt::Parser::from_env();
+    let task = match args.next().map_err(usage)? {
+        Some(Value(task)) => task.string().map_err(usage)?,
+        Some(Short('h') | Long("help")) => {
+            print!("{USAGE}");
+            return Ok(());
+        }
+        Some(other) => return Err(usage(other.unexpected())),
+        None => return Err(Error::Missing(USAGE.to_owned())),
+    };
+    if task == "bench" {
+        return bench::run(&bench::Options::parse(args).map_err(usage)?);
+    }
+    if let Some(extra) = args.next().map_err(usage)? {
+        return Err(usage(extra.unexpected()));
+    }
+    match task.as_str() {
+        "build" => build::shim().map(drop),
+        "demo" => demo::run(),
+        "test" => test::run(),
+        "symbols" => symbols::run(),
+        _ => Err(Error::Missing(format!("no task is named `{task}`\n{USAGE}"))),
+    }
+}
+
+fn usage(error: lexopt::Error) -> Error {
+    Error::Missing(format!("{error}\n{USAGE}"))
+}

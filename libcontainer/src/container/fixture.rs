@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
+use libcontainer_init::Record;
 use rustix::fd::OwnedFd;
 use rustix::process::Pid;
 
-use super::gate::Record;
 use super::gate::tests::wait_for_go;
 use super::record::tests::{init_of, stored};
 use super::record::{Phase, Stored};

@@ -14,52 +14,14 @@ use rustix::net::{
     recv, send, socket_with,
 };
 
+use libcontainer_init::Record;
+
 use super::store::{Claim, Folder, GATE};
 use crate::sys::procfs::own_descriptor;
 use crate::{Error, Result};
 
 /// A socket address has room for this many bytes of path, and the NUL.
 const PATH_LIMIT: usize = 107;
-
-/// One message of the protocol: fixed size, native byte order, since both ends are the same program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    pub(super) kind: u32,
-    /// Index of the plan's entry.
-    pub(super) index: u32,
-    /// Number of the operation that failed.
-    pub(super) op: u32,
-    pub(super) errno: i32,
-    pub(super) pid: i32,
-}
-
-impl Record {
-    pub(super) const GO: u32 = 1;
-    pub(super) const FAILED: u32 = 3;
-    const SIZE: usize = 20;
-
-    fn go() -> Self {
-        Self { kind: Self::GO, index: 0, op: 0, errno: 0, pid: 0 }
-    }
-
-    pub(super) fn to_bytes(self) -> [u8; Self::SIZE] {
-        let words = [self.kind, self.index, self.op, self.errno.cast_unsigned(), self.pid.cast_unsigned()];
-        let mut bytes = [0; Self::SIZE];
-        for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
-            place.copy_from_slice(&word.to_ne_bytes());
-        }
-        bytes
-    }
-
-    fn from_bytes(bytes: [u8; Self::SIZE]) -> Self {
-        let mut words = [0; 5];
-        for (word, chunk) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
-            *word = u32::from_ne_bytes(*chunk);
-        }
-        let [kind, index, op, errno, pid] = words;
-        Self { kind, index, op, errno: errno.cast_signed(), pid: pid.cast_signed() }
-    }
-}
 
 /// What happened after the container was let go.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,7 +67,7 @@ impl Gate {
         let mut bytes = [0; Record::SIZE];
         let (length, _) =
             io::retry_on_intr(|| recv(&self.0, &mut bytes, RecvFlags::empty())).map_err(failed)?;
-        let record = Record::from_bytes(bytes);
+        let record = Record::from_bytes(&bytes);
         match length {
             0 => Ok(Outcome::Executed),
             Record::SIZE if record.kind == Record::FAILED => Ok(Outcome::Failed(record)),
@@ -166,7 +128,7 @@ pub(super) mod tests {
             let (length, _) = recv(&caller, &mut bytes, RecvFlags::empty()).unwrap();
             // Who says nothing asks whether anybody waits.
             if length > 0 {
-                assert_eq!(Record::from_bytes(bytes), Record::go());
+                assert_eq!(Record::from_bytes(&bytes), Record::go());
                 return caller;
             }
         }
@@ -191,12 +153,6 @@ pub(super) mod tests {
         let below = root.path().join("long".repeat(depth));
         let claim = claim(&below, &ContainerId::new("web").unwrap()).unwrap();
         play(claim);
-    }
-
-    #[test]
-    fn a_record_survives_the_wire() {
-        let record = Record { kind: 3, index: 17, op: 2, errno: -1, pid: i32::MIN };
-        assert_eq!(Record::from_bytes(record.to_bytes()), record);
     }
 
     #[test]

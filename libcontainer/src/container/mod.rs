@@ -20,7 +20,12 @@ pub use state::{State, Status};
 
 use std::path::{Path, PathBuf};
 
-use crate::{Bundle, ContainerId, Error, ErrorKind, Plan, Result};
+#[cfg(doc)]
+use crate::ErrorKind;
+use crate::facts::{self, Handles};
+use crate::launch::{self, Launch};
+use crate::planner::{self, Request};
+use crate::{Bundle, ContainerId, Plan, Result, exe};
 
 /// A folder of containers, `/run/NAME` as a rule. Opening it changes nothing.
 #[derive(Clone, Debug)]
@@ -48,10 +53,6 @@ impl ExitStatus {
     }
 }
 
-fn later<T>() -> Result<T> {
-    Err(Error::new(ErrorKind::Os, "not yet written"))
-}
-
 impl Runtime {
     /// The runtime whose containers are below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
@@ -65,18 +66,68 @@ impl Runtime {
     }
 
     /// What [`Self::create`] would do on this host. Changes nothing.
-    pub fn plan(&self, _id: &ContainerId, _bundle: &Bundle, _options: &CreateOptions) -> Result<Plan> {
-        later()
+    ///
+    /// # Errors
+    /// As of [`Self::create`], as far as they show before anything is done.
+    pub fn plan(&self, id: &ContainerId, bundle: &Bundle, options: &CreateOptions) -> Result<Plan> {
+        self.prepare(id, bundle, options, false).map(|(plan, _)| plan)
     }
 
     /// Creates a container; its process waits for [`Container::start`].
-    pub fn create(&self, _id: &ContainerId, _bundle: &Bundle, _options: &CreateOptions) -> Result<Container> {
-        later()
+    ///
+    /// # Errors
+    /// [`ErrorKind::Exists`] if the name is taken, [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidSpec`] if this
+    /// host cannot do what the bundle says, [`ErrorKind::Setup`] if a step fails. Everything is undone then.
+    pub fn create(&self, id: &ContainerId, bundle: &Bundle, options: &CreateOptions) -> Result<Container> {
+        self.launch(id, bundle, options, false)
     }
 
-    /// Creates a container and starts its process at once, without a gate in between.
-    pub fn run(&self, _id: &ContainerId, _bundle: &Bundle, _options: &CreateOptions) -> Result<Container> {
-        later()
+    /// Creates a container whose program starts at once, without a gate in between.
+    ///
+    /// # Errors
+    /// As of [`Self::create`]; a program that cannot be executed is one as well.
+    pub fn run(&self, id: &ContainerId, bundle: &Bundle, options: &CreateOptions) -> Result<Container> {
+        self.launch(id, bundle, options, true)
+    }
+
+    fn launch(
+        &self,
+        id: &ContainerId,
+        bundle: &Bundle,
+        options: &CreateOptions,
+        at_once: bool,
+    ) -> Result<Container> {
+        if !options.unsealed {
+            exe::require_sealed()?;
+        }
+        let (mut plan, handles) = self.prepare(id, bundle, options, at_once)?;
+        for warning in plan.warnings() {
+            tracing::warn!("{}: {}", warning.pointer, warning.message);
+        }
+        tracing::debug!("plan of {id}:\n{plan}");
+        options.change(&mut plan);
+        let launch = Launch {
+            root: &self.root,
+            id,
+            bundle: bundle.path(),
+            config: bundle.config(),
+            plan: &plan,
+            handles,
+        };
+        Ok(Container::new(&self.root, id, launch::launch(launch)?))
+    }
+
+    fn prepare(
+        &self,
+        id: &ContainerId,
+        bundle: &Bundle,
+        options: &CreateOptions,
+        at_once: bool,
+    ) -> Result<(Plan, Handles)> {
+        let (facts, handles) = facts::probe(bundle.config())?;
+        let options = options.for_plan(self.root.join(id.as_str()), at_once)?;
+        let request = Request { id: id.as_str(), config: bundle.config(), options: &options, facts: &facts };
+        planner::plan(&request).map(|plan| (plan, handles))
     }
 
     /// Finds a container by name ([`ErrorKind::NotFound`] if there is none).

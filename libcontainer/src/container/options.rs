@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::{Error, ErrorKind, Plan, Result, planner};
+
 /// How to create a container, beyond what its bundle says.
 #[derive(Clone, Debug, Default)]
 pub struct CreateOptions {
@@ -11,6 +13,8 @@ pub struct CreateOptions {
     pub(crate) preserve_fds: u32,
     pub(crate) systemd_cgroup: bool,
     pub(crate) unsealed: bool,
+    #[cfg(feature = "fault-injection")]
+    pub(crate) edit: Option<fn(&mut Plan)>,
 }
 
 impl CreateOptions {
@@ -70,6 +74,31 @@ impl CreateOptions {
         self.unsealed = yes;
         self
     }
+}
+
+impl CreateOptions {
+    /// As the planner takes them: paths absolute, and an error for what this version cannot do.
+    pub(super) fn for_plan(&self, state: PathBuf, at_once: bool) -> Result<planner::Options> {
+        if self.systemd_cgroup {
+            let message = "the systemd cgroup driver (--systemd-cgroup) is not supported by this version; \
+                           configure the client for cgroupfs";
+            return Err(Error::new(ErrorKind::Unsupported { pointer: String::new() }, message));
+        }
+        Ok(planner::Options {
+            state,
+            at_once,
+            console_socket: self.console_socket.clone(),
+            pidfd_socket: self.pidfd_socket.clone(),
+            pid_file: self.pid_file.clone(),
+            no_pivot: self.no_pivot,
+            no_new_keyring: self.no_new_keyring,
+            preserve_fds: self.preserve_fds,
+        })
+    }
+
+    #[cfg(not(feature = "fault-injection"))]
+    #[allow(clippy::unused_self)]
+    pub(super) fn change(&self, _: &mut Plan) {}
 }
 
 /// What [`delete`](crate::Container::delete) may do to a container that still runs.

@@ -1,6 +1,8 @@
 //! `start`: letting a created container's process pass the gate.
 
-use super::gate::{Gate, Outcome, Record};
+use libcontainer_init::{Record, op};
+
+use super::gate::{Gate, Outcome};
 use super::handle::{status_but_for_gate, wrong_status};
 use super::record::Stored;
 use super::store::PATIENCE;
@@ -43,16 +45,12 @@ fn failure(id: &str, stored: &Stored, record: Record) -> Error {
         pointer: step.and_then(|step| step.pointer.clone()),
         step: step.map_or_else(|| "a step after the start".to_owned(), |step| step.step.clone()),
         subject: step.and_then(|step| step.subject.clone()),
-        operation: operation_name(record.op),
+        operation: op::name(record.op),
         errno: record.errno,
         hint: None,
     };
     let message = format!("start {id}: {failure}");
     Error::new(ErrorKind::Setup(failure), message)
-}
-
-fn operation_name(_op: u32) -> &'static str {
-    "system call"
 }
 
 #[cfg(test)]

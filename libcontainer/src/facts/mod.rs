@@ -1,1 +1,77 @@
-//! Probes of the host.
+//! What the host is like: asked once, before anything is planned, without changing anything.
+//!
+//! [`Facts`] are plain data, so that a plan can be made anywhere from a file of them. What was opened to find them
+//! out is kept as [`Handles`]: a bind source is mounted through the same descriptor that told what it is.
+
+mod probe;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use rustix::fd::OwnedFd;
+use serde::{Deserialize, Serialize};
+
+pub use probe::probe;
+
+use crate::cgroup::Layout;
+use crate::spec::{Config, Membership};
+
+/// What the planner needs to know of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Facts {
+    /// Where the cgroup hierarchies are.
+    pub cgroup: Layout,
+    /// The caller's permitted capabilities within its bounding set; bit N is capability N.
+    pub capabilities: u64,
+    /// The highest capability that the kernel knows.
+    pub last_capability: u8,
+    /// The security modules of the running kernel; asked only if the configuration has a label.
+    #[serde(default)]
+    pub lsms: Vec<String>,
+    /// The root file system.
+    pub root: PathFact,
+    /// The sources of bind mounts, by index in `/mounts`.
+    #[serde(default)]
+    pub sources: BTreeMap<usize, PathFact>,
+    /// The host's devices that are bound into a user namespace.
+    #[serde(default)]
+    pub devices: BTreeMap<PathBuf, PathFact>,
+    /// `CLONE_NEW*` of the namespaces to be joined that belong to the user namespace to be joined.
+    #[serde(default)]
+    pub owned_by_joined_user: BTreeSet<u32>,
+}
+
+/// What is behind a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PathFact {
+    /// A folder.
+    Folder,
+    /// Anything else.
+    File,
+    /// Nothing that could be opened.
+    Missing {
+        /// Why.
+        errno: i32,
+    },
+}
+
+impl Facts {
+    /// The capabilities that a container can be given: all that exist in a user namespace, else the caller's.
+    pub(crate) fn grantable_capabilities(&self, config: &Config) -> u64 {
+        match config.namespaces.user.membership {
+            Membership::Host => self.capabilities,
+            Membership::New | Membership::Join(_) => u64::MAX >> (63 - self.last_capability.min(63)),
+        }
+    }
+}
+
+/// What was opened to find the facts, for the plan's execution.
+#[derive(Debug, Default)]
+pub struct Handles {
+    pub(crate) root: Option<OwnedFd>,
+    pub(crate) sources: BTreeMap<usize, OwnedFd>,
+    pub(crate) devices: BTreeMap<PathBuf, OwnedFd>,
+    pub(crate) namespaces: BTreeMap<u32, OwnedFd>,
+}

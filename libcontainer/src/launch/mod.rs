@@ -1,1 +1,216 @@
-//! Execution of a plan.
+//! Execution of a plan: the turns of host and child, and the undoing of a plan that failed.
+//!
+//! A change of actor in the plan is the only synchronisation. The host does its entries until a child's come; then
+//! it says `Go` and waits until the child says that its entries are done, or which of them failed.
+
+mod clone;
+mod host;
+mod link;
+mod report;
+mod undo;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use libcontainer_init::{Record, Slot, Step};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+
+use crate::cgroup::{self, CgroupError};
+use crate::container::record::{LateStep, Phase, Stored, VERSION};
+use crate::container::store::Claim;
+use crate::facts::Handles;
+use crate::planner::{Action, Actor, Plan};
+use crate::sys::pidfd::Process;
+use crate::{ContainerId, Error, Result};
+
+use link::{Heard, Link};
+
+/// What is executed, and on what.
+pub(crate) struct Launch<'a> {
+    /// The folder of all containers.
+    pub(crate) root: &'a Path,
+    pub(crate) id: &'a ContainerId,
+    pub(crate) bundle: &'a Path,
+    pub(crate) config: &'a crate::spec::Config,
+    pub(crate) plan: &'a Plan,
+    pub(crate) handles: Handles,
+}
+
+/// What an entry failed with.
+enum Fault {
+    /// A system call.
+    Call(&'static str, Errno),
+    /// Something that has found its words already.
+    Error(Error),
+    /// The child ended without a word.
+    Died(String),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<CgroupError> for Fault {
+    fn from(error: CgroupError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// An entry's index and why it failed.
+type Failure = (usize, Fault);
+
+/// Everything that the execution has made so far.
+struct Engine<'a> {
+    launch: Launch<'a>,
+    stored: Stored,
+    claim: Option<Claim>,
+    cgroup: Option<cgroup::Created>,
+    /// Descriptors for the child: its copies are made by the clone, ours are dropped after it.
+    slots: BTreeMap<Slot, OwnedFd>,
+    link: Option<Link>,
+    enter: Option<Process>,
+    init: Option<Process>,
+    pid_file: Option<PathBuf>,
+}
+
+/// Executes `launch.plan`; on failure everything is undone.
+pub(crate) fn launch(launch: Launch<'_>) -> Result<Stored> {
+    let stored = first_record(&launch);
+    let mut engine = Engine {
+        launch,
+        stored,
+        claim: None,
+        cgroup: None,
+        slots: BTreeMap::new(),
+        link: None,
+        enter: None,
+        init: None,
+        pid_file: None,
+    };
+    match engine.execute() {
+        Ok(()) => Ok(engine.stored),
+        Err((index, fault)) => {
+            let error = report::error(engine.launch.id.as_str(), engine.launch.plan, index, fault);
+            Err(engine.undo(error))
+        }
+    }
+}
+
+fn first_record(launch: &Launch<'_>) -> Stored {
+    Stored {
+        version: VERSION,
+        id: launch.id.to_string(),
+        bundle: launch.bundle.to_path_buf(),
+        rootfs: launch.config.root.path.clone(),
+        created: crate::sys::time::rfc3339(std::time::SystemTime::now()),
+        owner: rustix::process::geteuid().as_raw(),
+        annotations: launch.config.annotations.clone(),
+        phase: Phase::Creating,
+        init: None,
+        cgroups: launch.plan.cgroup_dirs(),
+        own_pid_namespace: launch.config.namespaces.pid.membership != crate::spec::Membership::Host,
+        has_process: launch.config.process.is_some(),
+        late: late_steps(launch.plan),
+    }
+}
+
+/// What `start` must be able to name: the entries behind the gate.
+fn late_steps(plan: &Plan) -> Vec<LateStep> {
+    let entries = plan.entries().iter().enumerate();
+    let late = entries.skip_while(|(_, entry)| !matches!(entry.action, Action::Child(Step::WaitForStart)));
+    late.map(|(index, entry)| LateStep {
+        index,
+        total: plan.entries().len(),
+        pointer: entry.pointer.clone(),
+        step: plan.describe(entry),
+        subject: plan.subject(entry),
+    })
+    .collect()
+}
+
+impl Engine<'_> {
+    fn execute(&mut self) -> std::result::Result<(), Failure> {
+        let plan = self.launch.plan;
+        let mut cloned_by = None;
+        let mut index = 0;
+        while let Some(entry) = plan.entries().get(index) {
+            match &entry.action {
+                Action::Host(step) => {
+                    self.host(index, step).map_err(|fault| (index, fault))?;
+                    if matches!(step, crate::planner::HostStep::Clone { .. }) {
+                        cloned_by = Some(index);
+                    }
+                    index += 1;
+                }
+                Action::Child(_) => {
+                    let end = end_of_turn(plan, index);
+                    // A child that was just born goes on by itself.
+                    if index == 0 || cloned_by != Some(index - 1) {
+                        self.go(index)?;
+                    }
+                    match self.wait(plan, index, end)? {
+                        Turn::Over => index = end,
+                        Turn::Gone => return Ok(()),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn go(&mut self, index: usize) -> std::result::Result<(), Failure> {
+        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        link.go().map_err(|errno| (index, self.died_or(errno)))
+    }
+
+    /// Waits for the end of the child's turn, which ends with entry `end - 1`.
+    fn wait(&mut self, plan: &Plan, index: usize, end: usize) -> std::result::Result<Turn, Failure> {
+        let waits_for_start =
+            |entry: &crate::planner::Entry| matches!(entry.action, Action::Child(Step::WaitForStart));
+        if plan.entries().get(index).is_some_and(waits_for_start) {
+            // From here on the child answers to `start`.
+            return Ok(Turn::Gone);
+        }
+        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        match link.hear().map_err(|errno| (index, self.died_or(errno)))? {
+            Heard::Done(record, pidfd) if record.index as usize + 1 == end => {
+                if let Some(pidfd) = pidfd {
+                    self.init =
+                        Some(Process::from_parts(record.pid, pidfd).map_err(|error| (index, error.into()))?);
+                }
+                Ok(Turn::Over)
+            }
+            Heard::Failed(Record { index, op, errno, .. }) => {
+                let fault = Fault::Call(libcontainer_init::op::name(op), Errno::from_raw_os_error(errno));
+                Err((index as usize, fault))
+            }
+            // Close-on-exec: the link ends when the program takes over.
+            Heard::Closed if end == plan.entries().len() => Ok(Turn::Gone),
+            Heard::Closed | Heard::Done(..) => Err((index, self.died_or(Errno::PROTO))),
+        }
+    }
+
+    /// How the child ended, if it has; else the errno.
+    fn died_or(&self, errno: Errno) -> Fault {
+        match self.init.as_ref().or(self.enter.as_ref()).map(Process::describe_end) {
+            Some(end) => Fault::Died(end),
+            None => Fault::Call("recvmsg", errno),
+        }
+    }
+}
+
+enum Turn {
+    /// The next entry is the host's.
+    Over,
+    /// The child needs the host no more.
+    Gone,
+}
+
+/// The index behind the child's entries that start at `index`.
+fn end_of_turn(plan: &Plan, index: usize) -> usize {
+    let rest = plan.entries().iter().skip(index);
+    index + rest.take_while(|entry| entry.actor != Actor::Host).count()
+}

@@ -1,25 +1,141 @@
-//! (configuration, options, facts) → [`Plan`]: pure.
+//! (configuration, options, facts) → [`Plan`]: pure, deterministic, without I/O.
+//!
+//! Reading order: [`Entry`] (what a plan is made of), `namespaces`, `rootfs`, `process` (how it is made),
+//! [`verify`] (what must hold of every plan).
 
-/// What would happen, in total order.
+mod build;
+mod cgroups;
+mod describe;
+mod devices;
+mod entry;
+mod mounts;
+mod namespaces;
+mod pool;
+mod process;
+mod request;
+mod rootfs;
+mod verify;
+
+pub use entry::{Action, Actor, Entry, HostStep, Source, Tree};
+pub use pool::Pool;
+pub use request::{Options, Request};
+pub use verify::{Violation, verify};
+
+pub(crate) use devices::to_bind as devices_to_bind;
+
+use std::path::PathBuf;
+
+use libcontainer_init::Text;
+use libcontainer_init::step::Instruction;
+
+use crate::spec::Warning;
+use crate::{Error, ErrorKind, Result};
+use build::Build;
+
+/// Everything that will happen, in total order. Prints as text, one line an entry.
 #[derive(Clone, Debug)]
-pub struct Plan {}
+pub struct Plan {
+    pub(crate) id: String,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) pool: Pool,
+    pub(crate) filter: Vec<Instruction>,
+    pub(crate) argv: Vec<Text>,
+    pub(crate) envp: Vec<Text>,
+    pub(crate) slots: usize,
+    pub(crate) preserve_fds: u32,
+    pub(crate) warnings: Vec<Warning>,
+}
 
-impl std::fmt::Display for Plan {
-    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Ok(())
+/// Makes the plan that creates a container.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidSpec`] if this host cannot do what the configuration says,
+/// [`ErrorKind::InvalidOption`] if the options contradict it.
+pub fn plan(request: &Request<'_>) -> Result<Plan> {
+    check_options(request)?;
+    let mut build = Build::new(request);
+    build.host(HostStep::Claim { dir: request.options.state.clone() });
+    let cgroup = cgroups::plan(&mut build)?;
+    rootfs::lend(&mut build, &cgroup.placement)?;
+    namespaces::enter(&mut build, cgroup)?;
+    rootfs::plan(&mut build);
+    let process = process::plan(&mut build)?;
+    let slots = build.slots();
+    let Build { pool, entries, warnings, .. } = build;
+    Ok(Plan {
+        id: request.id.to_owned(),
+        entries,
+        pool,
+        filter: process.filter,
+        argv: process.argv,
+        envp: process.envp,
+        slots,
+        preserve_fds: request.options.preserve_fds,
+        warnings,
+    })
+}
+
+fn check_options(request: &Request<'_>) -> Result<()> {
+    let terminal = request.config.process.as_ref().is_some_and(|process| process.terminal);
+    let problem = match (terminal, &request.options.console_socket) {
+        (true, None) => {
+            "the terminal needs a console socket (--console-socket), or set process.terminal to false"
+        }
+        (false, Some(_)) => "a console socket was given, but process.terminal is false",
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::InvalidOption, format!("/process/terminal: {problem}")))
+}
+
+impl Plan {
+    /// The entries, in order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What the user should know although the plan can be executed.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 }
 
 impl Plan {
-    /// What the user should know although the plan can be executed.
-    #[must_use]
-    pub fn warnings(&self) -> &[crate::spec::Warning] {
-        &[]
+    /// The cgroups that the plan makes, for those who must find them when it was interrupted.
+    pub(crate) fn cgroup_dirs(&self) -> Vec<PathBuf> {
+        let found = self.entries.iter().find_map(|entry| match &entry.action {
+            Action::Host(HostStep::CreateCgroup { placement, .. }) => Some(placement.dirs()),
+            _ => None,
+        });
+        found.unwrap_or_default()
+    }
+}
+
+/// Puts failures into a plan, for tests.
+#[cfg(feature = "fault-injection")]
+impl Plan {
+    /// Makes entry `index` fail with `errno` instead of doing its work.
+    pub fn fail_at(&mut self, index: usize, errno: i32) {
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.action = match entry.action {
+                Action::Host(_) => Action::Host(HostStep::Fail { errno }),
+                Action::Child(_) => Action::Child(libcontainer_init::Step::Fail { errno }),
+            };
+        }
     }
 
-    /// The plan as JSON (docs/plan-format.md).
+    /// Adds an entry before entry `index`.
+    pub fn insert(&mut self, index: usize, actor: Actor, action: Action) {
+        if index <= self.entries.len() {
+            self.entries.insert(index, Entry { actor, action, pointer: None });
+        }
+    }
+
+    /// The indices at which another actor takes over.
     #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    pub fn changes(&self) -> Vec<usize> {
+        let pairs = self.entries.iter().zip(self.entries.iter().skip(1)).enumerate();
+        pairs.filter(|(_, (one, next))| one.actor != next.actor).map(|(index, _)| index + 1).collect()
     }
 }

@@ -1,11 +1,21 @@
 //! Files that a reader sees either in their old or in their new form, never half-written.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::io::Errno;
+
+/// Replaces the file at `path` by one with `contents`, like [`replace`].
+pub(crate) fn replace_path(path: &Path, contents: &[u8], mode: Mode) -> Result<(), Errno> {
+    let name = path.file_name().and_then(OsStr::to_str).ok_or(Errno::INVAL)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = openat(CWD, folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    replace(dir, name, contents, mode)
+}
 
 /// Replaces the file `name` of folder `dir` by one with `contents`.
 ///
@@ -40,7 +50,7 @@ mod tests {
 
     const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-    fn names(folder: &std::path::Path) -> Vec<String> {
+    fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

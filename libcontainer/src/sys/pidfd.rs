@@ -33,6 +33,25 @@ impl Process {
         Ok(same.then_some(Self { pid, pidfd }))
     }
 
+    /// A child that was cloned with a pidfd.
+    pub(crate) fn from_parts(pid: i32, pidfd: OwnedFd) -> Result<Self> {
+        let pid = Pid::from_raw(pid).ok_or_else(|| Error::os("clone3", Errno::SRCH))?;
+        Ok(Self { pid, pidfd })
+    }
+
+    /// How it ended, in words, if it is a child of the calling process. Waits for the end.
+    pub(crate) fn describe_end(&self) -> String {
+        match self.wait_child() {
+            Ok(Some(status)) => match (status.terminating_signal(), status.exit_status()) {
+                (Some(signal), _) => format!("was killed by signal {signal}"),
+                (None, Some(code)) => format!("ended with code {code}"),
+                (None, None) => "ended".to_owned(),
+            },
+            Ok(None) => "is gone".to_owned(),
+            Err(error) => format!("cannot be waited for: {error}"),
+        }
+    }
+
     /// Its number in this process's pid namespace.
     pub(crate) fn pid(&self) -> Pid {
         self.pid

@@ -31,6 +31,11 @@ impl Procfs {
         Ok(Self(root))
     }
 
+    /// The handle alone.
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.0
+    }
+
     /// Opens `path` below the root without leaving this mount and without following magic links.
     pub(crate) fn open_file(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;

@@ -1,0 +1,109 @@
+//! Finds the runtime and the probe, or builds them once a test run.
+
+use std::env;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use rustix::fs::{FlockOperation, flock};
+
+/// The runtime under test.
+pub struct Runtime {
+    path: PathBuf,
+    name: String,
+}
+
+impl Runtime {
+    /// The binary.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether this is the reference runtime `name`, as told by its file name.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    /// Whether this is ours, which promises more than the references do (texts of errors, above all).
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        !self.is("runc") && !self.is("crun") && !self.is("youki")
+    }
+}
+
+/// The runtime under test, built if need be.
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let given = env::var_os("RUNTIME").or_else(|| env::var_os("RUNC_SHIM"));
+        let path = given.map_or_else(|| built("runc-shim"), PathBuf::from);
+        let path = path.canonicalize_existing();
+        let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+        Runtime { path, name }
+    })
+}
+
+/// The static probe, built if need be.
+pub fn probe() -> &'static Path {
+    static PROBE: OnceLock<PathBuf> = OnceLock::new();
+    PROBE.get_or_init(|| {
+        env::var_os("PROBE").map_or_else(|| built("probe"), PathBuf::from).canonicalize_existing()
+    })
+}
+
+trait Existing {
+    fn canonicalize_existing(self) -> PathBuf;
+}
+
+impl Existing for PathBuf {
+    fn canonicalize_existing(self) -> PathBuf {
+        let path = std::path::absolute(&self).expect("a path");
+        assert!(path.is_file(), "{} is not there", path.display());
+        path
+    }
+}
+
+fn built(package: &str) -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    let target = workspace.join("target").join("static");
+    let triple = format!("{}-unknown-linux-gnu", env::consts::ARCH);
+    build_once(package, workspace, &target, &triple);
+    target.join(&triple).join("release").join(package)
+}
+
+/// Under nextest every test is a process, so "once" is kept in a file, named after the runner that is our parent.
+fn build_once(package: &str, workspace: &Path, target: &Path, triple: &str) {
+    fs::create_dir_all(target).expect("target folder");
+    let stamp_path = target.join(format!(".{package}-built-for"));
+    let lock = File::options().create(true).append(true).open(target.join(format!(".{package}-lock")));
+    let lock = lock.expect("lock file");
+    flock(&lock, FlockOperation::LockExclusive).expect("flock");
+    let run = test_run();
+    if fs::read_to_string(&stamp_path).is_ok_and(|stamp| stamp == run) {
+        return;
+    }
+    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--release", "--package", package, "--target", triple])
+        .current_dir(workspace)
+        .env("CARGO_TARGET_DIR", target)
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .stdin(Stdio::null())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "building {package}: {}", String::from_utf8_lossy(&output.stderr));
+    let mut stamp = File::create(&stamp_path).expect("stamp");
+    stamp.write_all(run.as_bytes()).expect("stamp");
+}
+
+/// Parent and its start time: the test runner (cargo or nextest) is started anew for each run.
+fn test_run() -> String {
+    let parent = std::os::unix::process::parent_id();
+    let stat = fs::read_to_string(format!("/proc/{parent}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    format!("{parent}:{}", after_name.split_whitespace().nth(19).unwrap_or_default())
+}

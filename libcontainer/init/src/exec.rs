@@ -1,0 +1,38 @@
+//! The program: found at `create`, executed at the end.
+
+use crate::op::Op;
+use crate::program::{CText, Program, Text, split};
+use crate::{Fault, Result, sys};
+
+/// The first candidate that may be executed. If there is none, the most telling errno: a file that may not be
+/// executed says more than ten folders without it.
+pub(crate) fn find<'a>(program: &Program<'a>, candidates: Text) -> Result<CText<'a>> {
+    let mut errno = libc::ENOENT;
+    for candidate in split(program.text(candidates)?) {
+        match check(candidate) {
+            Ok(()) => return Ok(candidate),
+            Err(Fault { errno: libc::ENOENT | libc::ENOTDIR, .. }) => {}
+            Err(fault) => errno = fault.errno,
+        }
+    }
+    Err(Fault { op: Op::Find, errno })
+}
+
+fn check(candidate: CText<'_>) -> Result<()> {
+    if sys::stat(libc::AT_FDCWD, candidate, 0)?.is(libc::S_IFDIR) {
+        return Err(Fault { op: Op::Find, errno: libc::EISDIR });
+    }
+    sys::may_execute(candidate)
+}
+
+/// Gives signals back to the program as it expects them, and becomes it.
+pub(crate) fn exec(program: &Program<'_>, path: CText<'_>) -> Fault {
+    // Rust's runtime ignores SIGPIPE; a program expects it to end it.
+    if let Err(fault) = sys::default_signal(libc::SIGPIPE) {
+        return fault;
+    }
+    match sys::set_signal_mask(0) {
+        Err(fault) => fault,
+        Ok(_) => sys::execve(path, program.argv, program.envp),
+    }
+}

@@ -1,0 +1,53 @@
+//! Who the process is: groups, user, capabilities.
+
+use libc::{
+    PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_CAPBSET_DROP, PR_SET_KEEPCAPS,
+};
+
+use crate::{Result, sys};
+
+/// Drops what is not in `keep`; the kernel knows capabilities 0 to `last`.
+pub(crate) fn bounding(keep: u64, last: u8) -> Result<()> {
+    for capability in 0..=u64::from(last.min(63)) {
+        if keep & (1 << capability) == 0 {
+            sys::prctl(PR_CAPBSET_DROP, capability, 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes on user and group. The permitted capabilities stay until [`capabilities`], since loading a filter and
+/// setting the sets need some of them.
+pub(crate) fn user(uid: u32, gid: u32) -> Result<()> {
+    sys::setgid(gid)?;
+    if uid == 0 {
+        return sys::setuid(0);
+    }
+    sys::prctl(PR_SET_KEEPCAPS, 1, 0)?;
+    sys::setuid(uid)
+}
+
+/// Makes the permitted capabilities effective again after the change of user took them.
+pub(crate) fn regain(permitted: u64) -> Result<()> {
+    sys::capset(permitted, permitted, 0)
+}
+
+/// The final sets. Raising an ambient capability is best effort, as for every runtime: the spec only asks for it.
+pub(crate) fn capabilities(effective: u64, permitted: u64, inheritable: u64, ambient: u64) -> Result<()> {
+    sys::capset(effective, permitted, inheritable)?;
+    if ambient == 0 {
+        return sys::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL as u64, 0);
+    }
+    for capability in 0..64 {
+        if ambient & (1 << capability) != 0 {
+            let _: Result<()> = sys::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE as u64, capability);
+        }
+    }
+    Ok(())
+}
+
+/// Becomes 0:0 in the user namespace just mapped or joined.
+pub(crate) fn become_root() -> Result<()> {
+    sys::setgid(0)?;
+    sys::setuid(0)
+}

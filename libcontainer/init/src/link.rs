@@ -1,0 +1,87 @@
+//! The protocol between host and child, and between `start` and a created container: fixed records over a
+//! `SOCK_SEQPACKET` socket. A change of actor in the plan is one `Done` and one `Go`; there is nothing else to agree on.
+
+use crate::op::Op;
+use crate::{Fault, Result, sys};
+
+/// One message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// [`Record::GO`], [`Record::DONE`] or [`Record::FAILED`].
+    pub kind: u32,
+    /// Index of the plan's entry that it is about.
+    pub index: u32,
+    /// Number of an operation (see [`crate::op`]) if failed.
+    pub op: u32,
+    /// Its errno.
+    pub errno: i32,
+    /// The new process's pid after `Enter` has cloned; else 0.
+    pub pid: i32,
+}
+
+impl Record {
+    /// The receiver may go on.
+    pub const GO: u32 = 1;
+    /// All entries up to `index` are done.
+    pub const DONE: u32 = 2;
+    /// Entry `index` failed; the child is gone.
+    pub const FAILED: u32 = 3;
+    /// Bytes on the wire.
+    pub const SIZE: usize = 20;
+
+    /// The record that lets a waiting child go on.
+    #[must_use]
+    pub fn go() -> Self {
+        Self { kind: Self::GO, index: 0, op: 0, errno: 0, pid: 0 }
+    }
+
+    pub(crate) fn done(index: u32) -> Self {
+        Self { kind: Self::DONE, index, op: 0, errno: 0, pid: 0 }
+    }
+
+    pub(crate) fn failed(index: u32, fault: Fault) -> Self {
+        Self { kind: Self::FAILED, index, op: fault.op as u32, errno: fault.errno, pid: 0 }
+    }
+
+    /// As bytes, in the byte order of the machine: both ends are the same program.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::SIZE] {
+        let words = [self.kind, self.index, self.op, self.errno as u32, self.pid as u32];
+        let mut bytes = [0; Self::SIZE];
+        for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
+            for (to, from) in place.iter_mut().zip(word.to_ne_bytes()) {
+                *to = from;
+            }
+        }
+        bytes
+    }
+
+    /// From bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; Self::SIZE]) -> Self {
+        let mut words = [0u32; 5];
+        for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(4)) {
+            let mut raw = [0u8; 4];
+            for (to, from) in raw.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            *word = u32::from_ne_bytes(raw);
+        }
+        let [kind, index, op, errno, pid] = words;
+        Self { kind, index, op, errno: errno as i32, pid: pid as i32 }
+    }
+}
+
+pub(crate) fn send(link: i32, record: Record) -> Result<()> {
+    sys::send(link, &record.to_bytes(), None)
+}
+
+/// Waits for `Go`. `false` means that the other end closed.
+pub(crate) fn await_go(link: i32) -> Result<bool> {
+    let mut bytes = [0; Record::SIZE];
+    match sys::receive(link, &mut bytes)? {
+        0 => Ok(false),
+        Record::SIZE if Record::from_bytes(&bytes).kind == Record::GO => Ok(true),
+        _ => Err(Fault { op: Op::Receive, errno: libc::EPROTO }),
+    }
+}

@@ -1,0 +1,69 @@
+//! Paths hidden or made read-only. A missing path needs neither.
+
+use libc::O_PATH;
+
+use crate::attr::{self, MountAttr};
+use crate::op::Op;
+use crate::program::{CText, Program, Text};
+use crate::resolve;
+use crate::slot::{EMPTY, NULL, ROOT, Slot};
+use crate::sys::{self, Handle};
+use crate::{Fault, Result};
+
+/// Major and minor of `/dev/null`.
+const NULL_DEVICE: (u32, u32) = (1, 3);
+const CLONE: u32 = libc::OPEN_TREE_CLONE;
+const THIS: CText<'static> = CText::literal(c"");
+
+pub(crate) fn mask(program: &mut Program<'_>, path: Text) -> Result<()> {
+    let Some(place) = find(program, path)? else { return Ok(()) };
+    let is_folder = sys::stat(place.fd(), THIS, 0)?.is(libc::S_IFDIR);
+    let (slot, first): (Slot, fn(&Program<'_>) -> Result<Handle>) =
+        if is_folder { (EMPTY, empty_folder) } else { (NULL, null_device) };
+    // The first mask of a kind is the mount that the others are copied from: only an attached mount can be copied
+    // by kernels before 6.15.
+    match program.slot(slot) {
+        Ok(mask) => {
+            let copy = sys::open_tree(mask, THIS, CLONE)?;
+            sys::move_mount(copy.fd(), place.fd())
+        }
+        Err(_) => {
+            let mask = first(program)?;
+            sys::move_mount(mask.fd(), place.fd())?;
+            program.fill(slot, mask.keep())
+        }
+    }
+}
+
+fn find(program: &Program<'_>, path: Text) -> Result<Option<Handle>> {
+    match resolve::open(program.slot(ROOT)?, program.text(path)?, O_PATH) {
+        Ok(place) => Ok(Some(place)),
+        Err(Fault { errno: libc::ENOENT | libc::ENOTDIR, .. }) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn empty_folder(_: &Program<'_>) -> Result<Handle> {
+    let fs = sys::fsopen(CText::literal(c"tmpfs"))?;
+    sys::fsconfig(fs.fd(), CText::literal(c"mode"), Some(CText::literal(c"755")))?;
+    sys::fsconfig(fs.fd(), CText::literal(c"nr_inodes"), Some(CText::literal(c"1")))?;
+    sys::fsconfig_create(fs.fd())?;
+    sys::fsmount(fs.fd(), attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC)
+}
+
+/// The container's own `/dev/null`, which an image may have replaced by anything: only the device number tells.
+fn null_device(program: &Program<'_>) -> Result<Handle> {
+    let null = resolve::open(program.slot(ROOT)?, CText::literal(c"/dev/null"), O_PATH)?;
+    let found = sys::stat(null.fd(), THIS, 0)?;
+    if !found.is(libc::S_IFCHR) || found.rdev != NULL_DEVICE {
+        return Err(Fault { op: Op::Verify, errno: libc::ENODEV });
+    }
+    sys::open_tree(null.fd(), THIS, CLONE)
+}
+
+pub(crate) fn read_only(program: &Program<'_>, path: Text) -> Result<()> {
+    let Some(place) = find(program, path)? else { return Ok(()) };
+    let tree = sys::open_tree(place.fd(), THIS, CLONE | libc::AT_RECURSIVE as u32)?;
+    sys::mount_setattr(tree.fd(), true, &MountAttr { set: attr::RDONLY, ..MountAttr::default() })?;
+    sys::move_mount(tree.fd(), place.fd())
+}

@@ -1,0 +1,37 @@
+//! The names of operations, so that a failure crosses the socket as a number and is printed as a word.
+
+macro_rules! operations {
+    ($($variant:ident = $name:literal),+ $(,)?) => {
+        /// What the child was doing when it failed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u32)]
+        #[allow(missing_docs)]
+        pub enum Op { $($variant),+ }
+
+        const NAMES: &[&str] = &[$($name),+];
+    };
+}
+
+operations! {
+    Accept = "accept4", Access = "faccessat2", Capset = "capset", Chdir = "chdir", Chroot = "chroot",
+    Clone = "clone3", Close = "close", CloseRange = "close_range", Decode = "decode", Dup = "dup3",
+    Exec = "execve", Fchdir = "fchdir", Fchown = "fchown", Find = "find", Fsconfig = "fsconfig",
+    Fsmount = "fsmount", Fsopen = "fsopen", Fstatfs = "fstatfs", Getcwd = "getcwd", Ioctl = "ioctl",
+    Keyctl = "keyctl", Mkdir = "mkdirat", Mknod = "mknodat", MountSetattr = "mount_setattr",
+    MoveMount = "move_mount", Open = "openat2", OpenTree = "open_tree", PivotRoot = "pivot_root",
+    Prctl = "prctl", Prlimit = "prlimit64", Read = "read", Readlink = "readlinkat", Receive = "recvfrom",
+    Seccomp = "seccomp", Send = "sendmsg", Setdomainname = "setdomainname", Setgid = "setresgid",
+    Setgroups = "setgroups", Sethostname = "sethostname", Setns = "setns", Setsid = "setsid",
+    Setuid = "setresuid", Sigaction = "rt_sigaction", Sigmask = "rt_sigprocmask", Socket = "socket",
+    Statx = "statx", Symlink = "symlinkat", Umask = "umask", Umount = "umount2", Unshare = "unshare",
+    Verify = "verify", Write = "write",
+}
+
+/// The name of operation number `op`, as [`crate::Record::op`] carries it.
+#[must_use]
+pub fn name(op: u32) -> &'static str {
+    match NAMES.get(op as usize) {
+        Some(name) => name,
+        None => "unknown operation",
+    }
+}

@@ -1,0 +1,131 @@
+//! Paths of the container, reached from a handle to its root and never resolved twice.
+
+use libc::{O_DIRECTORY, O_NOFOLLOW, O_PATH, S_IFREG};
+
+use crate::buffer::Buffer;
+use crate::op::Op;
+use crate::program::CText;
+use crate::sys::{self, Handle};
+use crate::{Fault, Result};
+
+const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
+/// How many symlinks the kernel follows before ELOOP.
+const MAX_LINKS: u32 = 40;
+/// A rename elsewhere makes a walk that meets `..` fail with EAGAIN; a racer must not keep us forever.
+const MAX_RETRIES: u32 = 64;
+
+/// Opens what is at `path` below `root`; symlinks stay inside.
+pub(crate) fn open(root: i32, path: CText<'_>, flags: i32) -> Result<Handle> {
+    walk(root, path, flags, IN_ROOT)
+}
+
+/// Opens `path` below `root` if no symlink is on the way to it.
+pub(crate) fn open_strict(root: i32, path: CText<'_>, flags: i32) -> Result<Handle> {
+    walk(root, path, flags, IN_ROOT | libc::RESOLVE_NO_SYMLINKS)
+}
+
+fn walk(root: i32, path: CText<'_>, flags: i32, resolve: u64) -> Result<Handle> {
+    let mut retries = 0;
+    loop {
+        match sys::openat2(root, path, flags, resolve) {
+            Err(Fault { errno: libc::EAGAIN, .. }) if retries < MAX_RETRIES => retries += 1,
+            other => return other,
+        }
+    }
+}
+
+/// Opens the place of a mount; makes what is missing on the way, folders with mode 755.
+pub(crate) fn target(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
+    match open(root, path, O_PATH) {
+        Err(Fault { errno: libc::ENOENT, .. }) => make(root, path, file),
+        other => other,
+    }
+}
+
+/// Opens the folder that holds the last component of `path`, made if missing, and says what that component is.
+pub(crate) fn parent<'a>(root: i32, path: CText<'a>) -> Result<(Handle, CText<'a>)> {
+    let bytes = path.bytes();
+    let cut = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.wrapping_add(1));
+    let (folder, _) = bytes.split_at_checked(cut).unwrap_or_default();
+    let name = CText::new(path.with_nul().get(cut..).unwrap_or_default())?;
+    if matches!(name.bytes(), b"" | b"." | b"..") {
+        return Err(Fault { op: Op::Open, errno: libc::EINVAL });
+    }
+    let folder = Buffer::from(&[b"/", folder])?;
+    Ok((target(root, folder.text()?, false)?, name))
+}
+
+/// Walks component by component. What exists is opened from the root, so that `..` and symlinks stay inside; what is
+/// missing is made in the folder just opened. A dangling symlink is followed by hand, its target made.
+fn make(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
+    let mut path = Buffer::from(&[path.bytes()])?;
+    let mut links = 0;
+    'restart: loop {
+        let mut folder = open(root, CText::literal(c"/"), O_PATH | O_DIRECTORY)?;
+        let mut done = Buffer::new();
+        let mut at = 0;
+        while let Some((name, next)) = component(path.bytes(), at) {
+            let is_last = component(path.bytes(), next).is_none();
+            let before = done.bytes().len();
+            done.push(b"/")?;
+            done.push(name)?;
+            folder = match open(root, done.text()?, O_PATH) {
+                Ok(found) => found,
+                Err(Fault { errno: libc::ENOENT, .. }) => match create(&folder, name, is_last && file)? {
+                    Some(made) => made,
+                    None => {
+                        links += 1;
+                        if links > MAX_LINKS {
+                            return Err(Fault { op: Op::Open, errno: libc::ELOOP });
+                        }
+                        done.truncate(before);
+                        path =
+                            through_link(&folder, name, &done, path.bytes().get(next..).unwrap_or_default())?;
+                        continue 'restart;
+                    }
+                },
+                Err(fault) => return Err(fault),
+            };
+            at = next;
+        }
+        return Ok(folder);
+    }
+}
+
+/// The component of `path` that starts at or after `at`, and where it ends.
+fn component(path: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let rest = path.get(at..)?;
+    let start = at.wrapping_add(rest.iter().position(|&byte| byte != b'/')?);
+    let rest = path.get(start..)?;
+    let len = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
+    Some((rest.get(..len)?, start.wrapping_add(len)))
+}
+
+/// Makes `name` in `folder` and opens it. `None` if a (dangling) symlink has taken the name.
+fn create(folder: &Handle, name: &[u8], file: bool) -> Result<Option<Handle>> {
+    let name = Buffer::from(&[name])?;
+    let name = name.text()?;
+    let made = if file {
+        sys::mknodat(folder.fd(), name, S_IFREG | 0o644, 0)
+    } else {
+        sys::mkdirat(folder.fd(), name, 0o755)
+    };
+    match made {
+        Ok(()) | Err(Fault { errno: libc::EEXIST, .. }) => {}
+        Err(fault) => return Err(fault),
+    }
+    let found = sys::openat2(folder.fd(), name, O_PATH | O_NOFOLLOW, libc::RESOLVE_BENEATH)?;
+    let is_link = sys::stat(found.fd(), CText::literal(c""), 0)?.is(libc::S_IFLNK);
+    Ok(if is_link { None } else { Some(found) })
+}
+
+/// The path that remains when the symlink `name` in `folder` (whose path is `done`) is followed.
+fn through_link(folder: &Handle, name: &[u8], done: &Buffer, rest: &[u8]) -> Result<Buffer> {
+    let name = Buffer::from(&[name])?;
+    let mut says = Buffer::new();
+    let len = sys::readlinkat(folder.fd(), name.text()?, says.space())?;
+    says.set_len(len);
+    let is_absolute = says.bytes().first() == Some(&b'/');
+    let before: &[u8] = if is_absolute { b"" } else { done.bytes() };
+    Buffer::from(&[before, b"/", says.bytes(), b"/", rest])
+}

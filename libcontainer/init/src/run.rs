@@ -1,0 +1,227 @@
+//! The loop over the steps.
+
+use crate::buffer::Buffer;
+use crate::link::{self, Record};
+use crate::op::Op;
+use crate::program::{CText, Program};
+use crate::slot::{CGROUP, GATE, PROC};
+use crate::step::Step;
+use crate::sys::{self, Clone, Handle, Side};
+use crate::{Fault, Result, console, cwd, device, exec, ids, mask, mount, pivot};
+
+/// What steps leave to later steps.
+struct Context<'p, 'a> {
+    program: &'p mut Program<'a>,
+    /// Who is told of failures: the creator, and after the gate `start`.
+    link: i32,
+    /// The program to execute, once found.
+    found: Option<CText<'a>>,
+    /// Whether root could enter the working folder.
+    entered: bool,
+    /// The text of `HOME=`, which the environment points to.
+    home: Buffer,
+}
+
+/// What the loop does after a step.
+enum Next {
+    /// The step after this one.
+    Step,
+    /// As above, but in the process that `Enter` cloned, which has nothing to report.
+    Cloned,
+}
+
+/// Executes the child's part of a plan. To be called in a child that [`sys::clone`] made, and in no other process.
+pub fn run(program: &mut Program<'_>) -> ! {
+    let entries = program.entries;
+    let mut next = program.cloned_by.wrapping_add(1);
+    let mut has_news = true;
+    let link = program.link;
+    let mut context = Context { program, link, found: None, entered: false, home: Buffer::new() };
+    for entry in entries {
+        if entry.index != next {
+            turn(context.link, next.wrapping_sub(1), has_news);
+        }
+        match context.take(entry.index, &entry.step) {
+            Ok(after) => has_news = !matches!(after, Next::Cloned),
+            Err(fault) => {
+                // Nobody may be there to hear it; the exit says the same, with fewer words.
+                let _: Result<()> = link::send(context.link, Record::failed(entry.index, fault));
+                sys::exit(1);
+            }
+        }
+        next = entry.index.wrapping_add(1);
+    }
+    sys::exit(0)
+}
+
+/// The host's turn. Without a host (it was killed) the child ends, whatever it has made so far with it.
+fn turn(link: i32, index: u32, has_news: bool) {
+    if has_news && link::send(link, Record::done(index)).is_err() {
+        sys::exit(1);
+    }
+    if !matches!(link::await_go(link), Ok(true)) {
+        sys::exit(1);
+    }
+}
+
+impl<'a> Context<'_, 'a> {
+    fn take(&mut self, index: u32, step: &Step) -> Result<Next> {
+        if let Step::CloneInit { flags } = *step {
+            return self.clone_init(index, flags);
+        }
+        self.namespaces(step)
+            .or_else(|| self.file_system(step))
+            .or_else(|| self.identity(step))
+            .unwrap_or_else(|| self.program(step))?;
+        Ok(Next::Step)
+    }
+
+    fn namespaces(&mut self, step: &Step) -> Option<Result<()>> {
+        Some(match *step {
+            Step::CloseFds => self.close_fds(),
+            Step::Join { slot, kind } => self.program.slot(slot).and_then(|fd| sys::setns(fd, kind)),
+            Step::Unshare { flags } => sys::unshare(flags),
+            Step::BecomeRoot => ids::become_root(),
+            Step::NewSession => sys::setsid(),
+            Step::Keyring { name } => self.program.text(name).and_then(sys::join_session_keyring),
+            Step::LoopbackUp => sys::loopback_up(),
+            Step::ProcWrite { path, value } => self.proc_write(path, value),
+            Step::Hostname { name } => {
+                self.program.text(name).and_then(|name| sys::sethostname(name.bytes()))
+            }
+            Step::Domainname { name } => {
+                self.program.text(name).and_then(|name| sys::setdomainname(name.bytes()))
+            }
+            _ => return None,
+        })
+    }
+
+    fn file_system(&mut self, step: &Step) -> Option<Result<()>> {
+        let program = &mut *self.program;
+        Some(match *step {
+            Step::Propagate { propagation, detach_parent } => {
+                pivot::propagate(program, propagation, detach_parent)
+            }
+            Step::AttachRoot { at } => pivot::attach(program, at),
+            Step::Mount { ref fs, ref attr, target, strict } => {
+                mount::mount(program, fs, attr, target, strict)
+            }
+            Step::Attach { tree, target, file, strict } => mount::attach(program, tree, target, file, strict),
+            Step::Attributes { target, ref attr, recursive } => {
+                mount::attributes(program, target, attr, recursive)
+            }
+            Step::Node { path, mode, device, uid, gid } => {
+                device::node(program, &device::Node { path, mode, device, uid, gid })
+            }
+            Step::Link { path, target } => device::link(program, path, target),
+            Step::Terminal { uid, rows, columns } => console::terminal(program, uid, rows, columns),
+            Step::Pivot => pivot::pivot(program),
+            Step::MoveRoot => pivot::move_root(program),
+            Step::Mask { path } => mask::mask(program, path),
+            Step::ReadOnly { path } => mask::read_only(program, path),
+            _ => return None,
+        })
+    }
+
+    fn identity(&mut self, step: &Step) -> Option<Result<()>> {
+        Some(match *step {
+            Step::Umask { mask } => sys::umask(mask),
+            Step::Rlimit { resource, soft, hard } => sys::setrlimit(resource, soft, hard),
+            Step::Bounding { keep, last } => ids::bounding(keep, last),
+            Step::Groups { groups } => self.program.words(groups).and_then(sys::setgroups),
+            Step::Cwd { path } => cwd::enter(self.program, path).map(|entered| self.entered = entered),
+            Step::User { uid, gid } => ids::user(uid, gid),
+            Step::CwdAgain { path } => cwd::enter_again(self.program, path, self.entered),
+            Step::Regain { permitted } => ids::regain(permitted),
+            Step::Capabilities { effective, permitted, inheritable, ambient } => {
+                ids::capabilities(effective, permitted, inheritable, ambient)
+            }
+            Step::NoNewPrivileges => sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0),
+            _ => return None,
+        })
+    }
+
+    fn program(&mut self, step: &Step) -> Result<()> {
+        match *step {
+            Step::Home { uid, place } => self.home(uid, place),
+            Step::Find { candidates } => {
+                self.found = Some(exec::find(self.program, candidates)?);
+                Ok(())
+            }
+            Step::WaitForStart => self.wait_for_start(),
+            Step::Seccomp { flags } => sys::load_filter(self.program.filter, flags),
+            Step::Exec => match self.found {
+                Some(path) => Err(exec::exec(self.program, path)),
+                None => Err(Fault { op: Op::Exec, errno: libc::ENOENT }),
+            },
+            #[cfg(feature = "fault-injection")]
+            Step::Fail { errno } => Err(Fault { op: Op::Verify, errno }),
+            #[cfg(feature = "fault-injection")]
+            Step::Die => sys::exit(137),
+            #[cfg(feature = "fault-injection")]
+            Step::Trap => sys::load_filter(&crate::trap::FILTER, 0),
+            #[cfg(feature = "fault-injection")]
+            Step::Trip => sys::trip(),
+            _ => Err(Fault { op: Op::Decode, errno: libc::ENOSYS }),
+        }
+    }
+
+    /// Closes the gaps between the descriptors to keep, and hides from ptrace what the parent's memory holds.
+    fn close_fds(&self) -> Result<()> {
+        let mut first = 0u32;
+        for &fd in self.program.keep {
+            let fd = fd as u32;
+            if fd > first {
+                sys::close_range(first, fd.wrapping_sub(1))?;
+            }
+            first = fd.wrapping_add(1);
+        }
+        sys::close_range(first, u32::MAX)?;
+        sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)
+    }
+
+    /// In `Enter` this reports the new process and ends; in the new process it returns.
+    fn clone_init(&mut self, index: u32, flags: u32) -> Result<Next> {
+        let flags = u64::from(flags) | libc::CLONE_PARENT as u64;
+        let cgroup = self.program.slot(CGROUP).ok();
+        match sys::clone_in_child(Clone { flags, cgroup })? {
+            Side::Child => Ok(Next::Cloned),
+            Side::Parent(pid, pidfd) => {
+                let record = Record { pid, ..Record::done(index) };
+                let told = sys::send(self.link, &record.to_bytes(), Some(pidfd.fd()));
+                sys::exit(if told.is_ok() { 0 } else { 1 })
+            }
+        }
+    }
+
+    fn proc_write(&self, path: crate::Text, value: crate::Text) -> Result<()> {
+        let path = self.program.text(path)?;
+        let resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_MAGICLINKS;
+        let file: Handle = sys::openat2(self.program.slot(PROC)?, path, libc::O_WRONLY, resolve)?;
+        sys::write(file.fd(), self.program.text(value)?.bytes())
+    }
+
+    fn home(&mut self, uid: u32, place: u32) -> Result<()> {
+        crate::passwd::home(self.program.slot(crate::slot::ROOT)?, uid, &mut self.home)?;
+        let text = self.home.text()?.as_ptr();
+        match self.program.envp.get_mut(place as usize) {
+            Some(entry) => {
+                *entry = text;
+                Ok(())
+            }
+            None => Err(Fault { op: Op::Decode, errno: libc::EFAULT }),
+        }
+    }
+
+    /// A connection that says nothing is `state` asking whether anybody still waits.
+    fn wait_for_start(&mut self) -> Result<()> {
+        let gate = self.program.slot(GATE)?;
+        loop {
+            let caller = sys::accept(gate)?;
+            if let Ok(true) = link::await_go(caller.fd()) {
+                self.link = caller.keep();
+                return Ok(());
+            }
+        }
+    }
+}

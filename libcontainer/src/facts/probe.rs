@@ -1,0 +1,159 @@
+//! The questions themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::io::Errno;
+use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set};
+
+use super::{Facts, Handles, PathFact};
+use crate::cgroup;
+use crate::planner::devices_to_bind;
+use crate::spec::{Config, Membership, MountKind, Namespaces};
+use crate::sys::namespace;
+use crate::{Error, ErrorKind, Result};
+
+/// Asks the host what the planner needs to know for `config`.
+///
+/// # Errors
+/// [`ErrorKind::InvalidSpec`] for a namespace that cannot be joined, [`ErrorKind::Os`] if the host cannot be asked.
+/// A bind source or root file system that is missing is a fact, not an error.
+pub fn probe(config: &Config) -> Result<(Facts, Handles)> {
+    let mut handles = Handles::default();
+    let root = look(&config.root.path).keep(&mut handles.root);
+    let mut sources = BTreeMap::new();
+    for mount in &config.mounts {
+        if let MountKind::Bind { source, .. } = &mount.kind {
+            let mut handle = None;
+            sources.insert(mount.index, look(source).keep(&mut handle));
+            handles.sources.extend(handle.map(|handle| (mount.index, handle)));
+        }
+    }
+    let mut devices = BTreeMap::new();
+    for path in devices_to_bind(config) {
+        let mut handle = None;
+        devices.insert(path.clone(), look(&path).keep(&mut handle));
+        handles.devices.extend(handle.map(|handle| (path, handle)));
+    }
+    handles.namespaces = namespaces(&config.namespaces)?;
+    let (capabilities, last_capability) = own_capabilities()?;
+    let want = cgroup::Want::needed(config.resources.as_ref(), config.cgroups_path.as_deref());
+    let facts = Facts {
+        cgroup: cgroup::detect(want)?,
+        capabilities,
+        last_capability,
+        lsms: if needs_lsms(config) { lsms() } else { Vec::new() },
+        root,
+        sources,
+        devices,
+        owned_by_joined_user: owned_by_joined_user(&handles.namespaces),
+    };
+    Ok((facts, handles))
+}
+
+/// A path that was opened, or why it could not be.
+struct Look(std::result::Result<(PathFact, OwnedFd), Errno>);
+
+impl Look {
+    fn keep(self, place: &mut Option<OwnedFd>) -> PathFact {
+        match self.0 {
+            Ok((fact, handle)) => {
+                *place = Some(handle);
+                fact
+            }
+            Err(errno) => PathFact::Missing { errno: errno.raw_os_error() },
+        }
+    }
+}
+
+fn look(path: &Path) -> Look {
+    Look(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).and_then(|handle| {
+        let kind = FileType::from_raw_mode(fstat(&handle)?.st_mode);
+        let fact = if kind == FileType::Directory { PathFact::Folder } else { PathFact::File };
+        Ok((fact, handle))
+    }))
+}
+
+/// The caller's permitted capabilities within its bounding set, and the highest capability that the kernel knows.
+fn own_capabilities() -> Result<(u64, u8)> {
+    let sets = capabilities(None).map_err(|errno| Error::os("capget of this process", errno))?;
+    let mut bounding = 0;
+    let mut last = 0;
+    for number in 0..64u8 {
+        // EINVAL: the kernel does not know it.
+        let Ok(is_in) = capability_is_in_bounding_set(CapabilitySet::from_bits_retain(1 << number)) else {
+            break;
+        };
+        bounding |= u64::from(is_in) << number;
+        last = number;
+    }
+    Ok((sets.permitted.bits() & bounding, last))
+}
+
+fn needs_lsms(config: &Config) -> bool {
+    let process = config.process.as_ref();
+    process.is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
+}
+
+/// The kernel's own list, from securityfs; where that is not mounted, the folders that only an active module makes.
+fn lsms() -> Vec<String> {
+    if let Ok(list) = std::fs::read_to_string("/sys/kernel/security/lsm") {
+        return list.trim().split(',').map(str::to_owned).collect();
+    }
+    let signs =
+        [("apparmor", "/sys/module/apparmor/parameters/enabled"), ("selinux", "/sys/fs/selinux/enforce")];
+    let is_on = |path: &str| std::fs::read_to_string(path).is_ok_and(|text| !text.starts_with('N'));
+    signs.iter().filter(|(_, path)| is_on(path)).map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// Opens every namespace to be joined, and makes sure that it is of the kind that the configuration says.
+fn namespaces(namespaces: &Namespaces) -> Result<BTreeMap<u32, OwnedFd>> {
+    let all = [
+        (&namespaces.user, libc::CLONE_NEWUSER, "user"),
+        (&namespaces.pid, libc::CLONE_NEWPID, "pid"),
+        (&namespaces.time, libc::CLONE_NEWTIME, "time"),
+        (&namespaces.mount, libc::CLONE_NEWNS, "mount"),
+        (&namespaces.uts, libc::CLONE_NEWUTS, "uts"),
+        (&namespaces.ipc, libc::CLONE_NEWIPC, "ipc"),
+        (&namespaces.network, libc::CLONE_NEWNET, "network"),
+        (&namespaces.cgroup, libc::CLONE_NEWCGROUP, "cgroup"),
+    ];
+    let mut opened = BTreeMap::new();
+    for (namespace, flag, name) in all {
+        if let Membership::Join(path) = &namespace.membership {
+            let pointer = format!("/linux/namespaces/{}/path", namespace.index);
+            let handle = open_namespace(path, flag).map_err(|why| {
+                let message =
+                    format!("{pointer}: {} cannot be joined as a {name} namespace: {why}", path.display());
+                Error::new(ErrorKind::InvalidSpec { pointer: pointer.clone() }, message)
+            })?;
+            opened.insert(flag as u32, handle);
+        }
+    }
+    Ok(opened)
+}
+
+fn open_namespace(path: &Path, flag: i32) -> std::result::Result<OwnedFd, String> {
+    let handle =
+        open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty())
+            .map_err(|errno| crate::error::describe_errno(errno.raw_os_error()))?;
+    match namespace::kind(handle.as_fd()) {
+        Ok(kind) if kind == flag => Ok(handle),
+        Ok(_) => Err("it is a namespace of another kind".into()),
+        Err(_) => Err("it is not a namespace".into()),
+    }
+}
+
+/// The namespaces that belong to the user namespace that is joined too: they are joined after it.
+fn owned_by_joined_user(namespaces: &BTreeMap<u32, OwnedFd>) -> BTreeSet<u32> {
+    let user = libc::CLONE_NEWUSER as u32;
+    let identity = |handle: &OwnedFd| fstat(handle).map(|stat| (stat.st_dev, stat.st_ino)).ok();
+    let Some(joined) = namespaces.get(&user).and_then(identity) else { return BTreeSet::new() };
+    let owner = |handle: &OwnedFd| namespace::owner(handle.as_fd()).ok();
+    let others = namespaces.iter().filter(|(kind, _)| **kind != user);
+    let owned = others.filter(|(_, handle)| owner(handle).as_ref().and_then(identity) == Some(joined));
+    owned.map(|(kind, _)| *kind).collect()
+}

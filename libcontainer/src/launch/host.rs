@@ -1,0 +1,258 @@
+//! The host's entries.
+
+use std::path::Path;
+
+use libcontainer_init::sys::{self, Clone as CloneRequest};
+use libcontainer_init::{Program, slot};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+use super::link::{Link, send_fd};
+use super::{Engine, Fault, clone};
+use crate::container::record::{Init, Phase};
+use crate::container::store;
+use crate::planner::{Action, Actor, HostStep, Source, Tree};
+use crate::spec::IdMap;
+use crate::sys::pidfd::Process;
+use crate::sys::{atomic, procfs::Procfs};
+use crate::{Error, cgroup};
+
+type Result<T> = std::result::Result<T, Fault>;
+
+/// Names a system call for errors.
+fn call(name: &'static str) -> impl Fn(Errno) -> Fault {
+    move |errno| Fault::Call(name, errno)
+}
+
+fn child(fault: libcontainer_init::Fault) -> Fault {
+    Fault::Call(libcontainer_init::op::name(fault.op as u32), Errno::from_raw_os_error(fault.errno))
+}
+
+impl Engine<'_> {
+    pub(super) fn host(&mut self, index: usize, step: &HostStep) -> Result<()> {
+        match step {
+            HostStep::Claim { .. } => self.claim(),
+            HostStep::Record { running } => self.record(*running),
+            HostStep::LendProc => self.lend_proc(),
+            HostStep::LendTree(tree) => self.lend_tree(tree),
+            HostStep::LendNamespace { kind, slot, .. } => match self.launch.handles.namespaces.remove(kind) {
+                Some(handle) => self.lend(*slot, handle),
+                None => Err(Fault::Call("open", Errno::BADF)),
+            },
+            HostStep::Gate => {
+                let gate = self.claimed()?.listen()?;
+                self.lend(slot::GATE, gate)
+            }
+            HostStep::ConnectConsole { path } => {
+                let socket = connect_to(path, SocketType::STREAM)?;
+                self.lend(slot::CONSOLE, socket)
+            }
+            HostStep::CreateCgroup { placement, limits } => {
+                self.cgroup = Some(cgroup::create(placement, limits)?);
+                Ok(())
+            }
+            HostStep::Limit(write) => Ok(self.cgroups()?.apply(std::slice::from_ref(write))?),
+            HostStep::Devices(devices) => Ok(self.cgroups()?.restrict_devices(devices)?),
+            HostStep::JoinCgroup => Ok(self.cgroups()?.join_v1(self.init()?.pid().as_raw_nonzero().get())?),
+            HostStep::Clone { actor, flags, into_cgroup } => self.clone(index, *actor, *flags, *into_cgroup),
+            HostStep::Adopt => self.adopt(),
+            HostStep::IdMaps { uids, gids } => self.id_maps(uids, gids),
+            HostStep::OomScore { value } => self.write_proc("oom_score_adj", &value.to_string()),
+            HostStep::PidFile { path } => self.write_pid_file(path),
+            HostStep::SendPidfd { path } => {
+                let socket = connect_to(path, SocketType::STREAM)?;
+                send_fd(&socket, self.init()?).map_err(call("sendmsg"))
+            }
+            #[cfg(feature = "fault-injection")]
+            HostStep::Fail { errno } => Err(Fault::Call("verify", Errno::from_raw_os_error(*errno))),
+            #[cfg(feature = "fault-injection")]
+            HostStep::Die => {
+                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+                    .map_err(call("kill"))
+            }
+            #[cfg(feature = "fault-injection")]
+            HostStep::KillChild => {
+                let child = self.init.as_ref().or(self.enter.as_ref());
+                child.map_or(Ok(()), |child| child.signal(libc::SIGKILL)).map_err(call("pidfd_send_signal"))
+            }
+        }
+    }
+
+    fn claim(&mut self) -> Result<()> {
+        let claim = self.claim.insert(store::claim(self.launch.root, self.launch.id)?);
+        Ok(claim.save(&self.stored)?)
+    }
+
+    fn claimed(&self) -> Result<&store::Claim> {
+        self.claim.as_ref().ok_or(Fault::Call("flock", Errno::BADF))
+    }
+
+    fn cgroups(&self) -> Result<&cgroup::Cgroups> {
+        let created = self.cgroup.as_ref().ok_or(Fault::Call("open", Errno::BADF))?;
+        Ok(created.cgroups())
+    }
+
+    fn init(&self) -> Result<&Process> {
+        self.init.as_ref().ok_or(Fault::Call("pidfd_open", Errno::SRCH))
+    }
+
+    fn record(&mut self, running: bool) -> Result<()> {
+        let init = self.init()?;
+        let pid = init.pid();
+        let start_time = Procfs::open()?.start_time(pid)?.ok_or(Fault::Call("open", Errno::SRCH))?;
+        self.stored.init = Some(Init { pid: pid.as_raw_nonzero().get(), start_time });
+        self.stored.phase = if running { Phase::Running } else { Phase::Created };
+        Ok(self.claimed()?.save(&self.stored)?)
+    }
+
+    /// Puts a descriptor where the child will find it.
+    fn lend(&mut self, slot: libcontainer_init::Slot, fd: OwnedFd) -> Result<()> {
+        self.slots.insert(slot, fd);
+        Ok(())
+    }
+
+    /// A copy of the procfs mount alone: what is mounted over its files does not come along. Where that is not
+    /// allowed, the mount itself.
+    fn lend_proc(&mut self) -> Result<()> {
+        let proc = Procfs::open()?;
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        let copy = match open_tree(proc.as_fd(), c"", flags) {
+            Ok(copy) => copy,
+            Err(_) => proc.into_fd(),
+        };
+        self.lend(slot::PROC, copy)
+    }
+
+    fn lend_tree(&mut self, tree: &Tree) -> Result<()> {
+        let made;
+        let source: BorrowedFd<'_> = match &tree.source {
+            Source::Root => {
+                self.launch.handles.root.as_ref().ok_or(Fault::Call("open", Errno::BADF))?.as_fd()
+            }
+            Source::Mount(index) => {
+                self.launch.handles.sources.get(index).ok_or(Fault::Call("open", Errno::BADF))?.as_fd()
+            }
+            Source::Device(path) => {
+                self.launch.handles.devices.get(path).ok_or(Fault::Call("open", Errno::BADF))?.as_fd()
+            }
+            Source::Made(path) => {
+                made = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(call("open"))?;
+                made.as_fd()
+            }
+        };
+        let mut flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        if tree.recursive {
+            flags |= OpenTreeFlags::AT_RECURSIVE;
+        }
+        let copy = open_tree(source, c"", flags).map_err(call("open_tree"))?;
+        for (recursive, attr) in [(true, &tree.all), (false, &tree.top)] {
+            if !attr.is_empty() {
+                sys::mount_setattr(copy.as_raw_fd(), recursive, attr).map_err(child)?;
+            }
+        }
+        self.lend(tree.slot, copy)
+    }
+
+    fn clone(&mut self, index: usize, actor: Actor, flags: u32, into_cgroup: bool) -> Result<()> {
+        let (link, theirs) = Link::pair().map_err(call("socketpair"))?;
+        let cgroup = if into_cgroup { self.cgroups()?.unified().map(|fd| fd.as_raw_fd()) } else { None };
+        let request = CloneRequest { flags: flags.into(), cgroup };
+        let (pid, pidfd) = self.spawn(index, &theirs, request)?;
+        let process = Process::from_parts(pid, pidfd)?;
+        match actor {
+            Actor::Enter => self.enter = Some(process),
+            Actor::Host | Actor::Init => self.init = Some(process),
+        }
+        self.link = Some(link);
+        self.slots.clear();
+        Ok(())
+    }
+
+    /// Prepares everything that the child will read, and clones it.
+    fn spawn(&self, index: usize, theirs: &OwnedFd, request: CloneRequest) -> Result<(i32, OwnedFd)> {
+        let plan = self.launch.plan;
+        let entries: Vec<libcontainer_init::Entry> = plan
+            .entries()
+            .iter()
+            .zip(0u32..)
+            .filter_map(|(entry, index)| match entry.action {
+                Action::Child(step) => Some(libcontainer_init::Entry { index, step }),
+                Action::Host(_) => None,
+            })
+            .collect();
+        let mut slots = vec![-1; plan.slots];
+        for (slot, fd) in &self.slots {
+            if let Some(place) = slots.get_mut(usize::from(slot.0)) {
+                *place = fd.as_raw_fd();
+            }
+        }
+        let link = theirs.as_raw_fd();
+        let mut keep: Vec<i32> = slots.iter().copied().filter(|fd| *fd >= 0).chain([link]).collect();
+        keep.extend((0..3u32.saturating_add(plan.preserve_fds)).filter_map(|fd| i32::try_from(fd).ok()));
+        keep.sort_unstable();
+        keep.dedup();
+        let base = plan.pool.text.as_ptr();
+        let pointers = |texts: &[libcontainer_init::Text]| -> Vec<*const u8> {
+            let starts = texts.iter().map(|text| base.wrapping_add(text.start as usize));
+            starts.chain([std::ptr::null()]).collect()
+        };
+        let argv = pointers(&plan.argv);
+        let mut envp = pointers(&plan.envp);
+        let mut program = Program {
+            entries: &entries,
+            cloned_by: u32::try_from(index).unwrap_or(u32::MAX),
+            text: &plan.pool.text,
+            words: &plan.pool.words,
+            filter: &plan.filter,
+            slots: &mut slots,
+            keep: &keep,
+            link,
+            argv: &argv,
+            envp: &mut envp,
+        };
+        clone::spawn(&mut program, request).map_err(child)
+    }
+
+    /// `Enter` has ended after its clone: what it cloned is our child.
+    fn adopt(&mut self) -> Result<()> {
+        let Some(enter) = self.enter.take() else { return Err(Fault::Call("waitid", Errno::CHILD)) };
+        enter.wait_child()?;
+        self.init().map(drop)
+    }
+
+    fn id_maps(&self, uids: &[IdMap], gids: &[IdMap]) -> Result<()> {
+        self.write_proc("uid_map", &lines(uids))?;
+        self.write_proc("gid_map", &lines(gids))
+    }
+
+    /// Writes a file of the child's folder in the host's procfs.
+    fn write_proc(&self, file: &str, value: &str) -> Result<()> {
+        let path = format!("{}/{file}", self.init()?.pid().as_raw_nonzero());
+        let file = Procfs::open()?.open_file(&path, OFlags::WRONLY).map_err(call("openat2"))?;
+        sys::write(file.as_raw_fd(), value.as_bytes()).map_err(child)
+    }
+
+    fn write_pid_file(&mut self, path: &Path) -> Result<()> {
+        let pid = self.init()?.pid().as_raw_nonzero().to_string();
+        atomic::replace_path(path, pid.as_bytes(), Mode::from_raw_mode(0o644)).map_err(call("write"))?;
+        self.pid_file = Some(path.to_path_buf());
+        Ok(())
+    }
+}
+
+fn lines(maps: &[IdMap]) -> String {
+    maps.iter().map(|map| format!("{} {} {}\n", map.container, map.host, map.size)).collect()
+}
+
+fn connect_to(path: &Path, kind: SocketType) -> Result<OwnedFd> {
+    let failed = |errno| Error::os(format_args!("connect to {}", path.display()), errno);
+    let address = SocketAddrUnix::new(path).map_err(failed)?;
+    let socket = socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).map_err(failed)?;
+    connect(&socket, &address).map_err(failed)?;
+    Ok(socket)
+}

@@ -1,0 +1,79 @@
+//! Failures in words.
+
+use libcontainer_init::Step;
+use rustix::io::Errno;
+
+use super::Fault;
+use crate::planner::{Action, Entry, Plan};
+use crate::{Error, ErrorKind, StepFailure};
+
+/// The error of entry `index`.
+pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error {
+    let total = plan.entries().len();
+    let entry = plan.entries().get(index);
+    let step = entry.map_or_else(String::new, |entry| plan.describe(entry));
+    let (operation, errno) = match fault {
+        Fault::Call(operation, errno) => (operation, errno),
+        // These errors have a kind that callers match on, and the words for it.
+        Fault::Error(error) if *error.kind() != ErrorKind::Os && *error.kind() != ErrorKind::Cgroup => {
+            return error;
+        }
+        Fault::Error(error) => {
+            return error.context(format_args!("create {id}: step {index} of {total}: {step}"));
+        }
+        Fault::Died(how) => {
+            let message =
+                format!("create {id}: step {index} of {total}: {step}: the container's first process {how}");
+            return Error::new(ErrorKind::Os, message);
+        }
+    };
+    let failure = StepFailure {
+        index,
+        total,
+        pointer: entry.and_then(|entry| entry.pointer.clone()),
+        step,
+        subject: entry.and_then(|entry| plan.subject(entry)),
+        operation,
+        errno: errno.raw_os_error(),
+        hint: entry.and_then(|entry| hint(entry, operation, errno)),
+    };
+    let message = format!("create {id}: {failure}");
+    Error::new(ErrorKind::Setup(failure), message)
+}
+
+/// What to try, where it is known.
+fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
+    let Action::Child(step) = &entry.action else {
+        return (operation == "clone3" && errno == Errno::NOSPC)
+            .then_some("a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces");
+    };
+    match (step, operation, errno) {
+        (Step::Mount { .. } | Step::Attach { .. }, "verify", _) => {
+            Some("it must be mounted on ordinary directory: the image has a symlink or a file there")
+        }
+        (Step::Mount { .. }, "fsopen", Errno::NODEV) => {
+            Some("this kernel does not have the file system type")
+        }
+        (Step::Mount { .. }, "fsconfig", Errno::INVAL) => {
+            Some("the file system does not know one of the options")
+        }
+        (Step::Mount { .. }, "fsmount" | "fsconfig", Errno::PERM) => {
+            Some("in a user namespace, sysfs needs a network namespace and proc a pid namespace of its own")
+        }
+        (Step::Attach { .. }, "move_mount", Errno::NOTDIR) => {
+            Some("a file can only be mounted on a file, and a folder on a folder")
+        }
+        (Step::Mask { .. }, "verify", _) => Some("/dev/null in the container is not the null device"),
+        (Step::Pivot, "pivot_root", Errno::INVAL) => Some("on a ramdisk use --no-pivot"),
+        (Step::Rlimit { .. }, _, Errno::PERM) => Some("raising a hard limit needs CAP_SYS_RESOURCE"),
+        (Step::ProcWrite { .. }, "openat2", Errno::XDEV) => {
+            Some("something is mounted over this file of /proc")
+        }
+        (Step::Node { .. }, _, Errno::EXIST) => Some("the image has another file of that name"),
+        (Step::Groups { .. }, _, Errno::PERM) => Some("setgroups is denied in this user namespace"),
+        (Step::Seccomp { .. }, _, Errno::ACCESS) => {
+            Some("set process.noNewPrivileges, or grant CAP_SYS_ADMIN")
+        }
+        _ => None,
+    }
+}

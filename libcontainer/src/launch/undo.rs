@@ -1,0 +1,56 @@
+//! Undoing a plan that failed, in reverse, however far it came.
+
+use std::time::Duration;
+
+use super::Engine;
+use crate::sys::pidfd::Process;
+use crate::{Error, cgroup};
+
+/// How long a killed process and its cgroup may take to go.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Engine<'_> {
+    /// Undoes everything; whatever cannot be undone is added to `error`.
+    pub(super) fn undo(mut self, error: Error) -> Error {
+        let mut troubles = Vec::new();
+        // The child ends by itself when its link closes; killing it is faster.
+        self.link = None;
+        let children = [self.init.take(), self.enter.take()];
+        for child in children.iter().flatten() {
+            troubles.extend(kill(child).err());
+        }
+        if let Some(path) = self.pid_file.take() {
+            if let Err(cause) = std::fs::remove_file(&path) {
+                troubles
+                    .push(Error::new(crate::ErrorKind::Os, format!("remove {}: {cause}", path.display())));
+            }
+        }
+        if let Some(cgroup) = self.cgroup.take() {
+            troubles.extend(empty(cgroup).err());
+        }
+        if let Some(claim) = self.claim.take() {
+            troubles.extend(claim.remove().err());
+        }
+        if troubles.is_empty() {
+            return error;
+        }
+        let troubles: Vec<String> = troubles.iter().map(ToString::to_string).collect();
+        Error::new(error.kind().clone(), format!("{error}; while undoing: {}", troubles.join("; ")))
+    }
+}
+
+fn kill(child: &Process) -> Result<(), Error> {
+    // Failing with ESRCH means that it has ended, which is what we want.
+    let _ = child.signal(libc::SIGKILL);
+    if !child.wait_ended(Some(PATIENCE))? {
+        let message = format!("process {} does not end", child.pid());
+        return Err(Error::new(crate::ErrorKind::Os, message));
+    }
+    child.reap()
+}
+
+/// Removes the cgroup; processes that the child left in it go first.
+fn empty(cgroup: cgroup::Created) -> Result<(), Error> {
+    cgroup::kill_all(cgroup.made(), PATIENCE)?;
+    Ok(cgroup.undo()?)
+}

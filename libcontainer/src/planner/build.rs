@@ -1,0 +1,79 @@
+//! The plan under construction.
+
+use std::collections::VecDeque;
+
+use libcontainer_init::{Slot, Step, slot};
+
+use super::entry::{Action, Actor, Entry, HostStep, Tree};
+use super::pool::Pool;
+use super::request::Request;
+use crate::spec::Warning;
+
+pub(super) struct Build<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) pool: Pool,
+    pub(super) entries: Vec<Entry>,
+    pub(super) warnings: Vec<Warning>,
+    next_slot: u16,
+    /// Trees that the host lends and `Init` has not yet put anywhere, in order.
+    lent: VecDeque<Slot>,
+}
+
+impl<'a> Build<'a> {
+    pub(super) fn new(request: &'a Request<'a>) -> Self {
+        let warnings = request.config.warnings.clone();
+        Self {
+            request,
+            pool: Pool::default(),
+            entries: Vec::new(),
+            warnings,
+            next_slot: slot::FIRST_FREE,
+            lent: VecDeque::new(),
+        }
+    }
+
+    /// Lends a tree in a slot of its own. 65,000 of them are more descriptors than a process may have.
+    pub(super) fn lend(&mut self, tree: Tree, pointer: Option<String>) {
+        let slot = Slot(self.next_slot);
+        self.next_slot = self.next_slot.saturating_add(1);
+        self.lent.push_back(slot);
+        self.push(Actor::Host, Action::Host(HostStep::LendTree(Tree { slot, ..tree })), pointer);
+    }
+
+    /// The slot of the tree that was lent first and not yet asked for: trees are put in the order of lending.
+    pub(super) fn borrow(&mut self) -> Slot {
+        self.lent.pop_front().unwrap_or(slot::ROOT)
+    }
+
+    pub(super) fn slots(&self) -> usize {
+        usize::from(self.next_slot)
+    }
+
+    pub(super) fn host(&mut self, step: HostStep) {
+        self.push(Actor::Host, Action::Host(step), None);
+    }
+
+    pub(super) fn host_for(&mut self, step: HostStep, pointer: impl Into<String>) {
+        self.push(Actor::Host, Action::Host(step), Some(pointer.into()));
+    }
+
+    pub(super) fn enter(&mut self, step: Step, pointer: Option<String>) {
+        self.push(Actor::Enter, Action::Child(step), pointer);
+    }
+
+    pub(super) fn init(&mut self, step: Step) {
+        self.push(Actor::Init, Action::Child(step), None);
+    }
+
+    pub(super) fn init_for(&mut self, step: Step, pointer: impl Into<String>) {
+        self.push(Actor::Init, Action::Child(step), Some(pointer.into()));
+    }
+
+    pub(super) fn warn(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
+        self.warnings.push(Warning { pointer: pointer.into(), message: message.into() });
+    }
+
+    fn push(&mut self, actor: Actor, action: Action, pointer: Option<String>) {
+        self.entries.push(Entry { actor, action, pointer });
+    }
+}

@@ -1,0 +1,308 @@
+//! A plan as text and as JSON. The same words make the golden files, the log and the error messages.
+
+use std::fmt;
+
+use libcontainer_init::Step;
+use libcontainer_init::attr::MountAttr;
+use libcontainer_init::step::Filesystem;
+use serde_json::{Value, json};
+
+use super::entry::{Action, Actor, Entry, HostStep, Tree};
+use super::{Plan, Pool};
+use crate::cgroup::Devices;
+use crate::spec::{IdMap, attr};
+
+impl Actor {
+    /// The word that plans use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Enter => "enter",
+            Self::Init => "init",
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, entry) in self.entries.iter().enumerate() {
+            let text = self.describe(entry);
+            match entry.undo() {
+                Some(undo) => {
+                    writeln!(f, "{index:3} {:5} {text:<64} undo: {undo}", entry.actor.as_str())?;
+                }
+                None => writeln!(f, "{index:3} {:5} {text}", entry.actor.as_str())?,
+            }
+        }
+        for warning in &self.warnings {
+            writeln!(f, "warning: {}: {}", warning.pointer, warning.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// The plan as JSON (docs/plan-format.md).
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let entries = self.entries.iter().enumerate().map(|(index, entry)| {
+            json!({
+                "index": index,
+                "actor": entry.actor.as_str(),
+                "step": self.describe(entry),
+                "pointer": entry.pointer,
+                "undo": entry.undo(),
+            })
+        });
+        let warnings = self
+            .warnings
+            .iter()
+            .map(|warning| json!({ "pointer": warning.pointer, "message": warning.message }));
+        json!({
+            "id": self.id,
+            "entries": entries.collect::<Vec<_>>(),
+            "warnings": warnings.collect::<Vec<_>>(),
+        })
+    }
+
+    /// One entry as a sentence.
+    pub(crate) fn describe(&self, entry: &Entry) -> String {
+        match &entry.action {
+            Action::Host(step) => host(step),
+            Action::Child(step) => self.child(step),
+        }
+    }
+
+    /// The path or name that an entry is about, where clients want to see exactly that.
+    pub(crate) fn subject(&self, entry: &Entry) -> Option<String> {
+        let text = match &entry.action {
+            Action::Child(
+                Step::Mount { target, .. } | Step::Attach { target, .. } | Step::Attributes { target, .. },
+            ) => *target,
+            Action::Child(Step::Cwd { path } | Step::CwdAgain { path } | Step::Node { path, .. }) => *path,
+            Action::Child(Step::Find { .. } | Step::Exec) => *self.argv.first()?,
+            _ => return None,
+        };
+        Some(self.pool.show(text))
+    }
+
+    fn child(&self, step: &Step) -> String {
+        let pool = &self.pool;
+        let show = |text| pool.show(text);
+        match *step {
+            Step::CloseFds => "close inherited descriptors".into(),
+            Step::Join { kind, .. } => format!("join {} namespace", namespaces(kind)),
+            Step::Unshare { flags } => format!("unshare {}", namespaces(flags)),
+            Step::CloneInit { flags } => format!("clone init {{{}}}", namespaces(flags)),
+            Step::BecomeRoot => "become 0:0 of the user namespace".into(),
+            Step::NewSession => "start a session".into(),
+            Step::Keyring { name } => format!("join new session keyring {}", show(name)),
+            Step::LoopbackUp => "bring lo up".into(),
+            Step::ProcWrite { path, value } => format!("write {:?} to /proc/{}", show(value), show(path)),
+            Step::Propagate { propagation, detach_parent } => {
+                let parent =
+                    detach_parent.map_or(String::new(), |at| format!(", mount of {} private", show(at)));
+                format!("make all mounts {}{parent}", propagation_name(propagation))
+            }
+            Step::AttachRoot { at } => format!("attach root at {}", show(at)),
+            Step::Mount { ref fs, ref attr, target, .. } => mount(pool, fs, attr, &show(target)),
+            Step::Attach { target, .. } => format!("attach {}", show(target)),
+            Step::Attributes { target, ref attr, recursive } => {
+                let all = if recursive { " and all below" } else { "" };
+                format!("set {} on {}{all}", attributes(attr), show(target))
+            }
+            Step::Node { path, mode, device: (major, minor), uid, gid } => {
+                let kind = match mode & libc::S_IFMT {
+                    libc::S_IFCHR => format!("c {major}:{minor}"),
+                    libc::S_IFBLK => format!("b {major}:{minor}"),
+                    _ => "fifo".into(),
+                };
+                format!("make node {} ({kind}, mode {:o}, {uid}:{gid})", show(path), mode & 0o7777)
+            }
+            Step::Link { path, target } => format!("link {} to {}", show(path), show(target)),
+            Step::Terminal { uid, rows, columns } => {
+                format!("open terminal for user {uid} ({rows} rows, {columns} columns)")
+            }
+            Step::Pivot => "pivot root".into(),
+            Step::MoveRoot => "move root to / and chroot".into(),
+            Step::Hostname { name } => format!("set hostname {}", show(name)),
+            Step::Domainname { name } => format!("set domainname {}", show(name)),
+            Step::Mask { path } => format!("mask {}", show(path)),
+            Step::ReadOnly { path } => format!("make {} read-only", show(path)),
+            _ => self.program_step(step),
+        }
+    }
+
+    fn program_step(&self, step: &Step) -> String {
+        let pool = &self.pool;
+        match *step {
+            Step::Umask { mask } => format!("set umask {mask:04o}"),
+            Step::Rlimit { resource, soft, hard } => {
+                format!("limit resource {resource} to {}/{}", limit(soft), limit(hard))
+            }
+            Step::Bounding { keep, .. } => format!("bound capabilities to {keep:#x}"),
+            Step::Groups { groups } => format!("set groups {:?}", pool.numbers(groups)),
+            Step::Cwd { path } => format!("enter {}", pool.show(path)),
+            Step::User { uid, gid } => format!("become {uid}:{gid}"),
+            Step::Regain { .. } => "regain capabilities until the end of the set-up".into(),
+            Step::CwdAgain { path } => format!("verify working folder {}", pool.show(path)),
+            Step::Home { uid, .. } => format!("look up HOME of user {uid}"),
+            Step::Find { candidates } => format!("find program {}", pool.show_list(candidates).join(" or ")),
+            Step::WaitForStart => "wait for start".into(),
+            Step::Capabilities { effective, permitted, inheritable, ambient } => format!(
+                "set capabilities effective {effective:#x} permitted {permitted:#x} inheritable {inheritable:#x} \
+                 ambient {ambient:#x}"
+            ),
+            Step::NoNewPrivileges => "set no_new_privs".into(),
+            Step::Seccomp { .. } => format!("load seccomp filter ({} instructions)", self.filter.len()),
+            Step::Exec => {
+                let program =
+                    self.argv.first().map_or_else(|| "nothing".into(), |&program| pool.show(program));
+                format!("exec {program}")
+            }
+            ref other => format!("{other:?}"),
+        }
+    }
+}
+
+fn host(step: &HostStep) -> String {
+    match step {
+        HostStep::Claim { dir } => format!("create state folder {}", dir.display()),
+        HostStep::Record { running } => {
+            format!("record state {}", if *running { "running" } else { "created" })
+        }
+        HostStep::LendProc => "lend procfs".into(),
+        HostStep::LendTree(lent) => tree(lent),
+        HostStep::LendNamespace { path, kind, .. } => {
+            format!("lend {} namespace {}", namespaces(*kind), path.display())
+        }
+        HostStep::Gate => "open gate for start".into(),
+        HostStep::ConnectConsole { path } => format!("connect to console socket {}", path.display()),
+        HostStep::CreateCgroup { placement, .. } => {
+            let dirs = placement.dirs();
+            let more = if dirs.len() > 1 { format!(" (and {} more)", dirs.len() - 1) } else { String::new() };
+            let first = dirs.last().map(|dir| dir.display().to_string()).unwrap_or_default();
+            format!("create cgroup {first}{more}")
+        }
+        HostStep::Limit(write) => format!("write {:?} to {}", write.value, write.file),
+        HostStep::Devices(devices) => device_policy(devices),
+        HostStep::JoinCgroup => "move the process into the cgroup".into(),
+        HostStep::Clone { actor, flags, into_cgroup } => {
+            let mut parts = vec!["pidfd".to_owned()];
+            if *into_cgroup {
+                parts.insert(0, "into_cgroup".into());
+            }
+            if *flags != 0 {
+                parts.insert(0, namespaces(*flags));
+            }
+            format!("clone {} {{{}}}", actor.as_str(), parts.join(", "))
+        }
+        HostStep::Adopt => "adopt init".into(),
+        HostStep::IdMaps { uids, gids } => {
+            format!("write id maps users {} groups {}", maps(uids), maps(gids))
+        }
+        HostStep::OomScore { value } => format!("set oom_score_adj {value} of the process"),
+        HostStep::PidFile { path } => format!("write pid file {}", path.display()),
+        HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
+        #[cfg(feature = "fault-injection")]
+        other => format!("{other:?}"),
+    }
+}
+
+fn device_policy(devices: &Devices) -> String {
+    match devices {
+        Devices::Unrestricted => "allow all devices".into(),
+        Devices::Writes(writes) => format!("restrict devices ({} writes)", writes.len()),
+        Devices::Program(program) => format!("restrict devices (program of {} instructions)", program.len()),
+    }
+}
+
+fn tree(tree: &Tree) -> String {
+    let what = if tree.recursive { "tree" } else { "mount" };
+    let mut text = format!("lend {what} {} {}", tree.slot_text(), tree.path.display());
+    for (attr, all) in [(&tree.all, ", all below: "), (&tree.top, ", itself: ")] {
+        if !attr.is_empty() {
+            text.push_str(all);
+            text.push_str(&attributes(attr));
+        }
+    }
+    text
+}
+
+impl Tree {
+    fn slot_text(&self) -> String {
+        format!("#{}", self.slot.0)
+    }
+}
+
+fn mount(pool: &Pool, fs: &Filesystem, attr: &MountAttr, target: &str) -> String {
+    let options = pool.show_config(fs.config);
+    let attributes = attributes(&MountAttr { set: fs.attributes, ..*attr });
+    let parts: Vec<&str> =
+        [attributes.as_str(), &options].into_iter().filter(|part| !part.is_empty()).collect();
+    format!("mount {} on {target} ({})", pool.show(fs.fstype), parts.join(" "))
+}
+
+fn maps(maps: &[IdMap]) -> String {
+    let shown = maps.iter().map(|map| format!("{}:{}:{}", map.container, map.host, map.size));
+    shown.collect::<Vec<_>>().join(",")
+}
+
+fn limit(value: u64) -> String {
+    if value == u64::MAX { "unlimited".into() } else { value.to_string() }
+}
+
+fn namespaces(flags: u32) -> String {
+    let names = [
+        (libc::CLONE_NEWUSER, "user"),
+        (libc::CLONE_NEWPID, "pid"),
+        (libc::CLONE_NEWTIME, "time"),
+        (libc::CLONE_NEWNS, "mnt"),
+        (libc::CLONE_NEWUTS, "uts"),
+        (libc::CLONE_NEWIPC, "ipc"),
+        (libc::CLONE_NEWNET, "net"),
+        (libc::CLONE_NEWCGROUP, "cgroup"),
+    ];
+    let set = names.iter().filter(|(flag, _)| flags & *flag as u32 != 0);
+    set.map(|(_, name)| *name).collect::<Vec<_>>().join(",")
+}
+
+fn propagation_name(flag: u64) -> &'static str {
+    match flag {
+        libc::MS_SHARED => "shared",
+        libc::MS_SLAVE => "slave",
+        libc::MS_PRIVATE => "private",
+        libc::MS_UNBINDABLE => "unbindable",
+        _ => "unchanged",
+    }
+}
+
+fn attributes(attribute: &MountAttr) -> String {
+    let names = [
+        (attr::RDONLY, "ro", "rw"),
+        (attr::NOSUID, "nosuid", "suid"),
+        (attr::NODEV, "nodev", "dev"),
+        (attr::NOEXEC, "noexec", "exec"),
+        (attr::NODIRATIME, "nodiratime", "diratime"),
+        (attr::NOSYMFOLLOW, "nosymfollow", "symfollow"),
+    ];
+    let mut parts = Vec::new();
+    for (bit, set, clear) in names {
+        if attribute.set & bit != 0 {
+            parts.push(set);
+        } else if attribute.clear & bit != 0 {
+            parts.push(clear);
+        }
+    }
+    match attribute.set & attr::ATIME {
+        attr::NOATIME => parts.push("noatime"),
+        attr::STRICTATIME => parts.push("strictatime"),
+        _ if attribute.clear & attr::ATIME != 0 => parts.push("relatime"),
+        _ => {}
+    }
+    if attribute.propagation != 0 {
+        parts.push(propagation_name(attribute.propagation));
+    }
+    parts.join(",")
+}

@@ -1,0 +1,188 @@
+//! A plan's entries: who does what, because of which value of the configuration.
+
+use std::path::PathBuf;
+
+use libcontainer_init::{Slot, Step, attr::MountAttr};
+
+use crate::cgroup;
+use crate::spec::IdMap;
+
+/// One line of a plan.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Who does it.
+    pub actor: Actor,
+    /// What is done.
+    pub action: Action,
+    /// JSON pointer of the configuration value behind it, if there is one.
+    pub pointer: Option<String>,
+}
+
+/// A process that takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The calling process.
+    Host,
+    /// A process between the two, for membership that must precede the last clone.
+    Enter,
+    /// The container's first process.
+    Init,
+}
+
+/// What an entry does.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Something that the calling process does.
+    Host(HostStep),
+    /// Something that a child does.
+    Child(Step),
+}
+
+/// Where a tree that is lent to the child comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The handle that was opened when the facts were found: the root file system.
+    Root,
+    /// Likewise: the source of `/mounts/N`.
+    Mount(usize),
+    /// Likewise: a device of the host.
+    Device(PathBuf),
+    /// A folder that an earlier entry made.
+    Made(PathBuf),
+}
+
+/// A detached copy of a tree of the host, with the attributes it is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tree {
+    /// Where it comes from.
+    pub source: Source,
+    /// Its path, for people.
+    pub path: PathBuf,
+    /// Whether mounts below come along.
+    pub recursive: bool,
+    /// For it and all below it.
+    pub all: MountAttr,
+    /// For it alone, afterwards.
+    pub top: MountAttr,
+    /// Where it is put.
+    pub slot: Slot,
+}
+
+/// What the calling process does.
+#[derive(Clone, Debug)]
+pub enum HostStep {
+    /// Takes the name: makes the state folder and its first record.
+    Claim {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Writes the record: the container is created, or runs.
+    Record {
+        /// Whether it runs already.
+        running: bool,
+    },
+    /// Lends a procfs without anything mounted on top of it.
+    LendProc,
+    /// Lends a tree.
+    LendTree(Tree),
+    /// Lends the namespace that was opened when the facts were found.
+    LendNamespace {
+        /// Its path, for people.
+        path: PathBuf,
+        /// Its `CLONE_NEW*`, which finds the handle.
+        kind: u32,
+        /// Where it is put.
+        slot: Slot,
+    },
+    /// Makes the socket on which a created container waits.
+    Gate,
+    /// Connects to the socket that receives the terminal.
+    ConnectConsole {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Makes the cgroup.
+    CreateCgroup {
+        /// Where.
+        placement: cgroup::Placement,
+        /// What will be limited, and so which controllers are needed.
+        limits: cgroup::Limits,
+    },
+    /// Sets one limit.
+    Limit(cgroup::Write),
+    /// Restricts devices.
+    Devices(cgroup::Devices),
+    /// Moves the new process into the cgroup (v1, where it cannot be born there).
+    JoinCgroup,
+    /// Clones a child.
+    Clone {
+        /// `Enter` or `Init`.
+        actor: Actor,
+        /// `CLONE_NEW*`.
+        flags: u32,
+        /// Whether it is born in the cgroup.
+        into_cgroup: bool,
+    },
+    /// Takes over the process that `Enter` cloned.
+    Adopt,
+    /// Writes the id maps of the child's user namespace.
+    IdMaps {
+        /// Users.
+        uids: Vec<IdMap>,
+        /// Groups.
+        gids: Vec<IdMap>,
+    },
+    /// Sets the child's badness for the OOM killer, where it may not do that itself.
+    OomScore {
+        /// -1000 to 1000.
+        value: i32,
+    },
+    /// Writes the pid file.
+    PidFile {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Sends a pidfd of the container.
+    SendPidfd {
+        /// Path of the socket.
+        path: PathBuf,
+    },
+    /// Fails, so that a test can fail at any place of a plan.
+    #[cfg(feature = "fault-injection")]
+    Fail {
+        /// The errno.
+        errno: i32,
+    },
+    /// Ends the calling process as SIGKILL would.
+    #[cfg(feature = "fault-injection")]
+    Die,
+    /// Kills the child.
+    #[cfg(feature = "fault-injection")]
+    KillChild,
+}
+
+impl HostStep {
+    /// How the step is undone if a later one fails.
+    #[must_use]
+    pub fn undo(&self) -> Option<&'static str> {
+        match self {
+            Self::Claim { .. } => Some("remove"),
+            Self::CreateCgroup { .. } => Some("remove"),
+            Self::Clone { .. } | Self::Adopt => Some("kill"),
+            Self::PidFile { .. } => Some("remove"),
+            _ => None,
+        }
+    }
+}
+
+impl Entry {
+    /// How the entry is undone if a later one fails. What a child makes ends with it.
+    #[must_use]
+    pub fn undo(&self) -> Option<&'static str> {
+        match &self.action {
+            Action::Host(step) => step.undo(),
+            Action::Child(Step::CloneInit { .. }) => Some("kill"),
+            Action::Child(_) => None,
+        }
+    }
+}

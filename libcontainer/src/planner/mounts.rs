@@ -1,0 +1,216 @@
+//! `/mounts`: binds are detached trees that the host prepares, file systems are made by `Init` in its own namespaces.
+
+use std::path::{Path, PathBuf};
+
+use libcontainer_init::attr::MountAttr;
+use libcontainer_init::step::Filesystem;
+use libcontainer_init::{Step, slot};
+
+use super::build::Build;
+use super::entry::{Source, Tree};
+use super::rootfs::{flag, namespace_propagation};
+use crate::cgroup::{Hierarchy, Placement};
+use crate::error::describe_errno;
+use crate::facts::PathFact;
+use crate::spec::{Attributes, Membership, Mount, MountKind, attr};
+use crate::{Error, ErrorKind, Result};
+
+/// Lends the trees of `/mounts`, in order.
+pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
+    let config = build.request.config;
+    for mount in &config.mounts {
+        match &mount.kind {
+            MountKind::Bind { source, recursive } => {
+                check_source(build, mount, source)?;
+                let tree = Tree {
+                    source: Source::Mount(mount.index),
+                    path: source.clone(),
+                    recursive: *recursive,
+                    ..bind(build, mount)
+                };
+                build.lend(tree, Some(pointer(mount)));
+            }
+            // Without a cgroup namespace a v1 hierarchy would show the host's whole tree.
+            MountKind::Cgroup if config.namespaces.cgroup.membership == Membership::Host => {
+                for dir in v1_dirs(build, placement) {
+                    let tree = Tree { source: Source::Made(dir.clone()), path: dir, ..bind(build, mount) };
+                    build.lend(tree, Some(pointer(mount)));
+                }
+            }
+            MountKind::Cgroup | MountKind::Filesystem { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_source(build: &Build<'_>, mount: &Mount, source: &Path) -> Result<()> {
+    let Some(PathFact::Missing { errno }) = build.request.facts.sources.get(&mount.index) else {
+        return Ok(());
+    };
+    let pointer = format!("/mounts/{}/source", mount.index);
+    let message = format!("{pointer}: {}: {}", source.display(), describe_errno(*errno));
+    Err(Error::new(ErrorKind::InvalidSpec { pointer }, message))
+}
+
+fn pointer(mount: &Mount) -> String {
+    format!("/mounts/{}", mount.index)
+}
+
+/// A tree with the attributes of `mount`. It starts as what the namespace is to the host, and a shared mount on top
+/// of that has peers of its own.
+fn bind(build: &Build<'_>, mount: &Mount) -> Tree {
+    let namespace = namespace_propagation(build.request.config.rootfs_propagation);
+    let base = if namespace == libc::MS_SHARED { 0 } else { namespace };
+    let asked = mount.propagation.map(|propagation| (flag(propagation.kind), propagation.recursive));
+    let mut all = MountAttr { propagation: base, ..attributes(mount.recursive) };
+    let mut top = attributes(mount.attributes);
+    match asked {
+        Some((flag, true)) if flag != libc::MS_SHARED => all.propagation = flag,
+        Some((flag, _)) => top.propagation = flag,
+        None => {}
+    }
+    Tree {
+        source: Source::Mount(mount.index),
+        path: PathBuf::new(),
+        recursive: false,
+        all,
+        top,
+        slot: slot::ROOT,
+    }
+}
+
+fn attributes(attributes: Attributes) -> MountAttr {
+    MountAttr { set: attributes.set, clear: attributes.clear, ..MountAttr::default() }
+}
+
+/// The mounts, in order. Read-only file systems that the runtime itself still writes to become read-only last.
+pub(super) fn plan(build: &mut Build<'_>) {
+    let config = build.request.config;
+    for mount in &config.mounts {
+        let target = build.pool.text(&mount.destination);
+        let strict = matches!(mount.destination.as_str(), "/proc" | "/sys");
+        match &mount.kind {
+            MountKind::Bind { .. } => {
+                let file = build.request.facts.sources.get(&mount.index) == Some(&PathFact::File);
+                let tree = build.borrow();
+                build.init_for(Step::Attach { tree, target, file, strict }, pointer(mount));
+            }
+            MountKind::Filesystem { fstype, source, data } => {
+                let source = [("source", Some(source.as_str()))];
+                let data = data.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
+                let fs = Filesystem {
+                    fstype: build.pool.text(fstype),
+                    config: build.pool.config(source.into_iter().chain(data)),
+                    attributes: now(mount),
+                };
+                build.init_for(Step::Mount { fs, attr: propagation(mount), target, strict }, pointer(mount));
+            }
+            MountKind::Cgroup => cgroup(build, mount),
+        }
+    }
+}
+
+/// `/dev` is read-only only after its nodes are made.
+fn is_late(mount: &Mount) -> bool {
+    mount.destination == "/dev" && matches!(mount.kind, MountKind::Filesystem { .. })
+}
+
+/// Attributes that a new mount has from the start.
+fn now(mount: &Mount) -> u64 {
+    let all = (mount.attributes.set | mount.recursive.set) & !(mount.attributes.clear & !attr::ATIME);
+    if is_late(mount) { all & !attr::RDONLY } else { all }
+}
+
+fn propagation(mount: &Mount) -> MountAttr {
+    let propagation = mount.propagation.map_or(0, |propagation| flag(propagation.kind));
+    MountAttr { propagation, ..MountAttr::default() }
+}
+
+/// What was too early while nodes were being made.
+pub(super) fn finish(build: &mut Build<'_>) {
+    for mount in build.request.config.mounts.iter().filter(|mount| is_late(mount)) {
+        if (mount.attributes.set | mount.recursive.set) & attr::RDONLY != 0 {
+            let target = build.pool.text(&mount.destination);
+            let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
+            build.init_for(Step::Attributes { target, attr, recursive: false }, pointer(mount));
+        }
+    }
+}
+
+fn cgroup(build: &mut Build<'_>, mount: &Mount) {
+    let layout = &build.request.facts.cgroup;
+    let has_namespace = build.request.config.namespaces.cgroup.membership != Membership::Host;
+    if layout.v1.is_empty() {
+        return filesystem(build, mount, &mount.destination, "cgroup2", &[], now(mount));
+    }
+    let writable = now(mount) & !attr::RDONLY;
+    filesystem(build, mount, &mount.destination, "tmpfs", &[("mode", Some("755"))], writable);
+    for hierarchy in &layout.v1 {
+        let name = name(hierarchy);
+        let place = format!("{}/{name}", mount.destination);
+        if has_namespace {
+            let named = hierarchy.named.as_deref();
+            let mut data: Vec<(&str, Option<&str>)> =
+                hierarchy.controllers.iter().map(|controller| (controller.as_str(), None)).collect();
+            if named.is_some() {
+                data.extend([("none", None), ("name", named)]);
+            }
+            filesystem(build, mount, &place, "cgroup", &data, now(mount));
+        } else {
+            lent_dir(build, mount, &place);
+        }
+        for controller in hierarchy.controllers.iter().filter(|controller| **controller != name) {
+            let path = build.pool.text(format!("{}/{controller}", mount.destination));
+            let target = build.pool.text(&name);
+            build.init_for(Step::Link { path, target }, pointer(mount));
+        }
+    }
+    if layout.v2.is_some() {
+        let place = format!("{}/unified", mount.destination);
+        if has_namespace {
+            filesystem(build, mount, &place, "cgroup2", &[], now(mount));
+        } else {
+            lent_dir(build, mount, &place);
+        }
+    }
+    if now(mount) & attr::RDONLY != 0 {
+        let target = build.pool.text(&mount.destination);
+        let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
+        build.init_for(Step::Attributes { target, attr, recursive: false }, pointer(mount));
+    }
+}
+
+fn lent_dir(build: &mut Build<'_>, mount: &Mount, place: &str) {
+    let tree = build.borrow();
+    let target = build.pool.text(place);
+    build.init_for(Step::Attach { tree, target, file: false, strict: false }, pointer(mount));
+}
+
+fn filesystem(
+    build: &mut Build<'_>,
+    mount: &Mount,
+    place: &str,
+    fstype: &str,
+    data: &[(&str, Option<&str>)],
+    attributes: u64,
+) {
+    let source = [("source", Some(fstype))];
+    let fs = Filesystem {
+        fstype: build.pool.text(fstype),
+        config: build.pool.config(source.into_iter().chain(data.iter().copied())),
+        attributes,
+    };
+    let target = build.pool.text(place);
+    build.init_for(Step::Mount { fs, attr: propagation(mount), target, strict: false }, pointer(mount));
+}
+
+/// What the hierarchy is called in `/sys/fs/cgroup`: the last part of its mount point on the host.
+fn name(hierarchy: &Hierarchy) -> String {
+    let name = hierarchy.mount.file_name().map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| hierarchy.controllers.join(","))
+}
+
+/// The container's cgroups if the host has v1 hierarchies, in the order in which they are mounted.
+fn v1_dirs(build: &Build<'_>, placement: &Placement) -> Vec<PathBuf> {
+    if build.request.facts.cgroup.v1.is_empty() { Vec::new() } else { placement.dirs() }
+}

@@ -1,0 +1,217 @@
+//! The program: who it runs as, what it may do, and the order in which privileges go.
+//!
+//! The order is the point. Limits and the change of user need privileges, so they come first; a filter needs
+//! `CAP_SYS_ADMIN` unless no_new_privs is set, so without it the filter is loaded before the capabilities go; with
+//! it the filter is the very last thing, so that it need not allow anything of ours but `execve`.
+
+use libcontainer_init::step::Instruction;
+use libcontainer_init::{Step, Text};
+
+use super::build::Build;
+use super::entry::HostStep;
+use crate::spec::{Capabilities, Process};
+use crate::{Error, ErrorKind, Result, seccomp};
+
+/// What the steps of the program point to.
+#[derive(Default)]
+pub(super) struct Prepared {
+    pub(super) filter: Vec<Instruction>,
+    pub(super) argv: Vec<Text>,
+    pub(super) envp: Vec<Text>,
+}
+
+/// What a shell searches if `PATH` is not set.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+pub(super) fn plan(build: &mut Build<'_>) -> Result<Prepared> {
+    let Some(process) = &build.request.config.process else {
+        created(build);
+        if !build.request.options.at_once {
+            build.init(Step::WaitForStart);
+        }
+        build.init_for(Step::Exec, "/process");
+        return Ok(Prepared::default());
+    };
+    let capabilities = grantable(build, process);
+    label(build, process)?;
+    identity(build, process, &capabilities);
+    let envp = environment(build, process);
+    limits(build, process);
+    let filter = filter(build)?;
+    created(build);
+    if !build.request.options.at_once {
+        build.init(Step::WaitForStart);
+    }
+    give_up_privileges(build, process, &capabilities, filter.as_ref());
+    build.init_for(Step::Exec, "/process/args/0");
+    let argv = process.args.iter().map(|arg| build.pool.text(arg)).collect();
+    let filter = filter.map(|filter| filter.instructions).unwrap_or_default();
+    Ok(Prepared { filter, argv, envp })
+}
+
+/// The host's last turn: what tells others that the container exists.
+fn created(build: &mut Build<'_>) {
+    let options = build.request.options;
+    build.host(HostStep::Record { running: options.at_once });
+    if let Some(path) = &options.pidfd_socket {
+        build.host(HostStep::SendPidfd { path: path.clone() });
+    }
+    if let Some(path) = &options.pid_file {
+        build.host(HostStep::PidFile { path: path.clone() });
+    }
+}
+
+/// The sets without what this host cannot give; one warning names all that was dropped.
+fn grantable(build: &mut Build<'_>, process: &Process) -> Capabilities {
+    let own = build.request.facts.grantable_capabilities(build.request.config);
+    let asked = process.capabilities;
+    let dropped = (asked.bounding | asked.effective | asked.inheritable | asked.permitted) & !own;
+    if dropped != 0 {
+        let names: Vec<String> =
+            (0..64).filter(|bit| dropped & (1 << bit) != 0).map(capability_name).collect();
+        let message = format!("cannot be granted here and were dropped: {}", names.join(", "));
+        build.warn("/process/capabilities", message);
+    }
+    let permitted = asked.permitted & own;
+    let inheritable = asked.inheritable & own;
+    Capabilities {
+        bounding: asked.bounding & own,
+        effective: asked.effective & permitted,
+        permitted,
+        inheritable,
+        ambient: asked.ambient & permitted & inheritable,
+    }
+}
+
+fn capability_name(number: u8) -> String {
+    let all = caps::all();
+    let known = all.iter().find(|capability| capability.index() == number);
+    known.map_or_else(|| format!("capability {number}"), ToString::to_string)
+}
+
+/// Labels and the OOM score go through the host's procfs while the process is still root.
+fn label(build: &mut Build<'_>, process: &Process) -> Result<()> {
+    let lsms = build.request.facts.lsms.clone();
+    let has = |name: &str| lsms.iter().any(|lsm| lsm == name);
+    if let Some(profile) = &process.apparmor_profile {
+        if has("apparmor") {
+            write(build, "self/attr/apparmor/exec", &format!("exec {profile}"), "/process/apparmorProfile");
+        } else {
+            build.warn(
+                "/process/apparmorProfile",
+                "the running kernel has no AppArmor: the profile is NOT applied",
+            );
+        }
+    }
+    if let Some(context) = &process.selinux_label {
+        if has("selinux") {
+            write(build, "self/attr/exec", context, "/process/selinuxLabel");
+        } else {
+            build
+                .warn("/process/selinuxLabel", "the running kernel has no SELinux: the label is NOT applied");
+        }
+    }
+    let has_user = build.request.config.namespaces.user.membership != crate::spec::Membership::Host;
+    if let Some(score) = process.oom_score_adj.filter(|_| !has_user) {
+        write(build, "self/oom_score_adj", &score.to_string(), "/process/oomScoreAdj");
+    }
+    Ok(())
+}
+
+fn write(build: &mut Build<'_>, path: &str, value: &str, pointer: &str) {
+    let (path, value) = (build.pool.text(path), build.pool.text(value));
+    build.init_for(Step::ProcWrite { path, value }, pointer);
+}
+
+/// Bounding set, groups, working folder, user: what was root's becomes the user's.
+fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilities) {
+    let last = build.request.facts.last_capability;
+    build.init_for(Step::Bounding { keep: capabilities.bounding, last }, "/process/capabilities/bounding");
+    let groups = build.pool.words(&process.additional_gids);
+    build.init_for(Step::Groups { groups }, "/process/user/additionalGids");
+    let cwd = build.pool.text(&process.cwd);
+    build.init_for(Step::Cwd { path: cwd }, "/process/cwd");
+    if let Some(place) = missing_home(process) {
+        build.init_for(Step::Home { uid: process.uid, place }, "/process/env");
+    }
+    build.init_for(Step::User { uid: process.uid, gid: process.gid }, "/process/user");
+    build.init_for(Step::CwdAgain { path: cwd }, "/process/cwd");
+    let candidates = candidates(process);
+    let candidates = build.pool.list(candidates);
+    build.init_for(Step::Find { candidates }, "/process/args/0");
+}
+
+/// Where in the environment `HOME` belongs, if it has to be looked up: after the rest if it is not there.
+fn missing_home(process: &Process) -> Option<u32> {
+    match process.env.iter().position(|entry| entry.starts_with("HOME=")) {
+        Some(place) if process.env.get(place).is_some_and(|entry| entry == "HOME=") => Some(place as u32),
+        Some(_) => None,
+        None => Some(process.env.len() as u32),
+    }
+}
+
+/// A program with a slash is itself; any other is looked for in the container's `PATH`.
+fn candidates(process: &Process) -> Vec<String> {
+    let Some(program) = process.args.first() else { return Vec::new() };
+    if program.contains('/') {
+        return vec![program.clone()];
+    }
+    let path = process.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+    let folders = path.split(':').map(|folder| if folder.is_empty() { "." } else { folder });
+    folders.map(|folder| format!("{folder}/{program}")).collect()
+}
+
+/// The environment; a place for `HOME` holds an empty text until the passwd file was read.
+fn environment(build: &mut Build<'_>, process: &Process) -> Vec<Text> {
+    let mut envp: Vec<Text> = process.env.iter().map(|entry| build.pool.text(entry)).collect();
+    if missing_home(process) == Some(envp.len() as u32) {
+        envp.push(build.pool.text("HOME=/"));
+    }
+    envp
+}
+
+/// Limits come late, since the set-up itself must work under them, but while hard limits can still be raised.
+fn limits(build: &mut Build<'_>, process: &Process) {
+    if process.uid != 0 {
+        let permitted = build.request.facts.grantable_capabilities(build.request.config);
+        build.init_for(Step::Regain { permitted }, "/process/capabilities");
+    }
+    for (index, limit) in process.rlimits.iter().enumerate() {
+        let step = Step::Rlimit { resource: limit.resource, soft: limit.soft, hard: limit.hard };
+        build.init_for(step, format!("/process/rlimits/{index}"));
+    }
+    build.init_for(Step::Umask { mask: process.umask }, "/process/user/umask");
+}
+
+fn filter(build: &mut Build<'_>) -> Result<Option<seccomp::Filter>> {
+    let Some(profile) = &build.request.config.seccomp else { return Ok(None) };
+    let Some(arch) = seccomp::native_arch() else {
+        let message =
+            "/linux/seccomp: this machine's architecture has no syscall table here (drop linux.seccomp)";
+        return Err(Error::new(ErrorKind::Unsupported { pointer: "/linux/seccomp".into() }, message));
+    };
+    let filter = seccomp::compile(profile, arch)?;
+    build.warnings.extend(filter.warnings.iter().cloned());
+    Ok(Some(filter))
+}
+
+fn give_up_privileges(
+    build: &mut Build<'_>,
+    process: &Process,
+    capabilities: &Capabilities,
+    filter: Option<&seccomp::Filter>,
+) {
+    let &Capabilities { effective, permitted, inheritable, ambient, .. } = capabilities;
+    let seccomp = filter.map(|filter| Step::Seccomp { flags: filter.flags });
+    let sets = Step::Capabilities { effective, permitted, inheritable, ambient };
+    if process.no_new_privileges {
+        build.init_for(sets, "/process/capabilities");
+        build.init_for(Step::NoNewPrivileges, "/process/noNewPrivileges");
+    }
+    if let Some(seccomp) = seccomp {
+        build.init_for(seccomp, "/linux/seccomp");
+    }
+    if !process.no_new_privileges {
+        build.init_for(sets, "/process/capabilities");
+    }
+}

@@ -1,0 +1,41 @@
+//! What a plan is made from.
+
+use std::path::PathBuf;
+
+use crate::facts::Facts;
+use crate::spec::Config;
+
+/// The whole input of the planner. The same request gives the same plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The container's name.
+    pub id: &'a str,
+    /// The checked configuration.
+    pub config: &'a Config,
+    /// What the caller asks for beyond it.
+    pub options: &'a Options,
+    /// What the host is like.
+    pub facts: &'a Facts,
+}
+
+/// What the caller asks for beyond the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Options {
+    /// The state folder of this container.
+    pub state: PathBuf,
+    /// Whether the program starts at once, instead of waiting for `start`.
+    pub at_once: bool,
+    /// Socket for the terminal.
+    pub console_socket: Option<PathBuf>,
+    /// Socket for the pidfd.
+    pub pidfd_socket: Option<PathBuf>,
+    /// File for the pid.
+    pub pid_file: Option<PathBuf>,
+    /// Not `pivot_root`, but moving the mount.
+    pub no_pivot: bool,
+    /// Keeps the caller's session keyring.
+    pub no_new_keyring: bool,
+    /// How many descriptors from 3 on are passed to the program.
+    pub preserve_fds: u32,
+}

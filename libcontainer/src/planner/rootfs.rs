@@ -1,0 +1,183 @@
+//! The root file system: trees lent by the host, then everything that `Init` does up to and with the new root.
+
+use libcontainer_init::attr::MountAttr;
+use libcontainer_init::{Step, slot};
+
+use super::build::Build;
+use super::entry::{HostStep, Source, Tree};
+use super::{devices, mounts, namespaces};
+use crate::cgroup::Placement;
+use crate::error::describe_errno;
+use crate::facts::PathFact;
+use crate::spec::{Membership, Propagation, PropagationKind, SysctlOwner, attr};
+use crate::{Error, ErrorKind, Result};
+
+/// The `MS_*` value of a kind of propagation.
+pub(super) fn flag(kind: PropagationKind) -> u64 {
+    match kind {
+        PropagationKind::Shared => libc::MS_SHARED,
+        PropagationKind::Slave => libc::MS_SLAVE,
+        PropagationKind::Private => libc::MS_PRIVATE,
+        PropagationKind::Unbindable => libc::MS_UNBINDABLE,
+    }
+}
+
+/// How the container's whole mount namespace hangs on the host's: a slave unless the configuration says otherwise,
+/// so that unmounting here never unmounts there.
+pub(super) fn namespace_propagation(root: Option<Propagation>) -> u64 {
+    match root.map(|propagation| propagation.kind) {
+        Some(PropagationKind::Shared) => libc::MS_SHARED,
+        Some(PropagationKind::Private | PropagationKind::Unbindable) => libc::MS_PRIVATE,
+        Some(PropagationKind::Slave) | None => libc::MS_SLAVE,
+    }
+}
+
+/// Everything that the host opens and lends before the clone.
+pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
+    let config = build.request.config;
+    let options = build.request.options;
+    check_root(build)?;
+    namespaces::lend_all(build);
+    if needs_proc(build) {
+        build.host(HostStep::LendProc);
+    }
+    // Mounts made inside must not appear on the host, so the root is never a peer of the host's tree while it is
+    // being set up, whatever it becomes in the end.
+    let kind = if namespace_propagation(config.rootfs_propagation) == libc::MS_SLAVE {
+        libc::MS_SLAVE
+    } else {
+        libc::MS_PRIVATE
+    };
+    let root = Tree {
+        source: Source::Root,
+        path: config.root.path.clone(),
+        recursive: true,
+        all: MountAttr { propagation: kind, ..MountAttr::default() },
+        top: MountAttr::default(),
+        slot: slot::ROOT,
+    };
+    build.host_for(HostStep::LendTree(root), "/root/path");
+    mounts::lend(build, placement)?;
+    devices::lend(build)?;
+    if let Some(path) = &options.console_socket {
+        build.host_for(HostStep::ConnectConsole { path: path.clone() }, "/process/terminal");
+    }
+    if !options.at_once {
+        build.host(HostStep::Gate);
+    }
+    Ok(())
+}
+
+fn check_root(build: &Build<'_>) -> Result<()> {
+    let problem = match build.request.facts.root {
+        PathFact::Folder => return Ok(()),
+        PathFact::File => "is not a directory".to_owned(),
+        PathFact::Missing { errno } => describe_errno(errno),
+    };
+    let path = build.request.config.root.path.display();
+    let message = format!("/root/path: {path}: {problem} (the root file system must be a folder)");
+    Err(Error::new(ErrorKind::InvalidSpec { pointer: "/root/path".into() }, message))
+}
+
+/// The host's procfs is needed to write sysctls, LSM labels and the OOM score.
+fn needs_proc(build: &Build<'_>) -> bool {
+    let config = build.request.config;
+    let has_user = config.namespaces.user.membership != Membership::Host;
+    let process = config.process.as_ref();
+    !config.sysctl.is_empty()
+        || process.is_some_and(|process| process.oom_score_adj.is_some() && !has_user)
+        || process
+            .is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
+}
+
+/// `Init`'s steps from its first namespace to the finished root.
+pub(super) fn plan(build: &mut Build<'_>) {
+    let config = build.request.config;
+    let options = build.request.options;
+    // Nodes, folders and files are made with exactly the modes they ask for.
+    build.init(Step::Umask { mask: 0 });
+    build.init(Step::NewSession);
+    if !options.no_new_keyring {
+        let name = build.pool.text(format!("_ses.{}", build.request.id));
+        build.init(Step::Keyring { name });
+    }
+    if config.namespaces.network.membership == Membership::New {
+        build.init_for(Step::LoopbackUp, "/linux/namespaces");
+    }
+    attach_root(build);
+    mounts::plan(build);
+    devices::plan(build);
+    let pivot = if options.no_pivot { Step::MoveRoot } else { Step::Pivot };
+    build.init_for(pivot, "/root/path");
+    names(build);
+    sysctls(build);
+    hide(build);
+    finish_root(build);
+}
+
+fn attach_root(build: &mut Build<'_>) {
+    let config = build.request.config;
+    let at = build.pool.text(config.root.path.as_os_str().as_encoded_bytes());
+    let propagation = namespace_propagation(config.rootfs_propagation);
+    let detach_parent = (propagation == libc::MS_SHARED).then_some(at);
+    build.init_for(Step::Propagate { propagation, detach_parent }, "/linux/rootfsPropagation");
+    build.init_for(Step::AttachRoot { at }, "/root/path");
+}
+
+fn names(build: &mut Build<'_>) {
+    let config = build.request.config;
+    if let Some(name) = &config.hostname {
+        let name = build.pool.text(name);
+        build.init_for(Step::Hostname { name }, "/hostname");
+    }
+    if let Some(name) = &config.domainname {
+        let name = build.pool.text(name);
+        build.init_for(Step::Domainname { name }, "/domainname");
+    }
+}
+
+fn sysctls(build: &mut Build<'_>) {
+    for sysctl in &build.request.config.sysctl {
+        let pointer = format!("/linux/sysctl/{}", escape(&sysctl.key));
+        if sysctl.owner == SysctlOwner::User {
+            build.warn(
+                &pointer,
+                "written by the container's root: the kernel may refuse values above the host's",
+            );
+        }
+        let path = build.pool.text(format!("sys/{}", sysctl.path));
+        let value = build.pool.text(&sysctl.value);
+        build.init_for(Step::ProcWrite { path, value }, pointer);
+    }
+}
+
+/// A reference token of a JSON pointer (RFC 6901).
+fn escape(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
+}
+
+fn hide(build: &mut Build<'_>) {
+    let config = build.request.config;
+    for (index, path) in config.readonly_paths.iter().enumerate() {
+        let path = build.pool.text(path);
+        build.init_for(Step::ReadOnly { path }, format!("/linux/readonlyPaths/{index}"));
+    }
+    for (index, path) in config.masked_paths.iter().enumerate() {
+        let path = build.pool.text(path);
+        build.init_for(Step::Mask { path }, format!("/linux/maskedPaths/{index}"));
+    }
+}
+
+fn finish_root(build: &mut Build<'_>) {
+    let config = build.request.config;
+    let target = build.pool.text("/");
+    if let Some(propagation) = config.rootfs_propagation {
+        let attr = MountAttr { propagation: flag(propagation.kind), ..MountAttr::default() };
+        let step = Step::Attributes { target, attr, recursive: propagation.recursive };
+        build.init_for(step, "/linux/rootfsPropagation");
+    }
+    if config.root.readonly {
+        let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
+        build.init_for(Step::Attributes { target, attr, recursive: false }, "/root/readonly");
+    }
+}

@@ -1,0 +1,111 @@
+//! Front end: an OCI profile → what each number on each architecture leads to.
+
+mod collect;
+mod multiplexed;
+mod spans;
+
+use oci_spec::runtime::{Arch, LinuxSeccomp, LinuxSeccompAction};
+
+use super::abi::Abi;
+use super::action;
+use super::error::{SeccompError, SeccompReason};
+use crate::spec::Warning;
+use collect::Collector;
+
+pub(super) use spans::{Decision, Span};
+
+/// A profile in the kernel's terms.
+#[derive(Debug)]
+pub(super) struct Policy {
+    /// What a filter returns if nothing else is said.
+    pub(super) default: u32,
+    /// The rules that [`Decision::FirstOf`] refers to.
+    pub(super) rules: Vec<Rule>,
+    /// One for each `AUDIT_ARCH_*`, the native one first.
+    pub(super) sections: Vec<Section>,
+}
+
+/// The system calls of one `AUDIT_ARCH_*`.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub(super) audit_arch: u32,
+    /// Sorted and without gaps: each reaches to the next one's start.
+    pub(super) spans: Vec<Span>,
+}
+
+/// A return value and what must hold for it.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) value: u32,
+    pub(super) tests: Vec<Test>,
+    /// Whether one of the tests is enough.
+    pub(super) any: bool,
+}
+
+/// A condition on an argument.
+#[derive(Debug)]
+pub(super) struct Test {
+    pub(super) argument: u8,
+    pub(super) comparison: Comparison,
+    pub(super) negated: bool,
+}
+
+/// The comparisons that all operators come down to.
+#[derive(Debug)]
+pub(super) enum Comparison {
+    Equal { value: u64, mask: u64 },
+    Greater(u64),
+    AtLeast(u64),
+}
+
+/// Lowers the profile for a machine whose own architecture is `native`.
+pub(super) fn lower(
+    profile: &LinuxSeccomp,
+    native: Arch,
+    warnings: &mut Vec<Warning>,
+) -> Result<Policy, SeccompError> {
+    let native = Abi::of(native).ok_or_else(|| SeccompReason::Machine(native).at(""))?;
+    let default = default_value(profile)?;
+    let mut collector = Collector::new(listed(profile, native), default);
+    for (index, syscall) in profile.syscalls().iter().flatten().enumerate() {
+        collector.add(syscall, index)?;
+    }
+    check_listener(profile, warnings)?;
+    if !collector.unknown.is_empty() {
+        warnings.push(Warning {
+            pointer: "/linux/seccomp/syscalls".into(),
+            message: format!("unknown system calls are left out: {}", collector.unknown.join(", ")),
+        });
+    }
+    let Collector { numberings, rules, .. } = collector;
+    let sections = spans::sections(numberings, &rules, default);
+    Ok(Policy { default, rules, sections })
+}
+
+fn default_value(profile: &LinuxSeccomp) -> Result<u32, SeccompError> {
+    let action = profile.default_action();
+    if action == LinuxSeccompAction::ScmpActNotify {
+        return Err(SeccompReason::NotifyByDefault.at("/defaultAction"));
+    }
+    action::return_value(action, profile.default_errno_ret()).map_err(|reason| reason.at("/defaultErrnoRet"))
+}
+
+/// The ABIs that the profile is about: the native one, then those of its guests that it lists.
+fn listed(profile: &LinuxSeccomp, native: Abi) -> Vec<Abi> {
+    let architectures = profile.architectures().as_deref().unwrap_or_default();
+    let is_listed = |abi: &Abi| architectures.iter().any(|arch| Abi::of(*arch) == Some(*abi));
+    let guests = native.guests().iter().copied().filter(is_listed);
+    std::iter::once(native).chain(guests).collect()
+}
+
+fn check_listener(profile: &LinuxSeccomp, warnings: &mut Vec<Warning>) -> Result<(), SeccompError> {
+    if profile.listener_path().is_some() {
+        warnings.push(Warning {
+            pointer: "/linux/seccomp/listenerPath".into(),
+            message: "the listener is not called: no rule has the action SCMP_ACT_NOTIFY".into(),
+        });
+    } else if profile.listener_metadata().is_some() {
+        return Err(SeccompReason::MetadataWithoutListener.at("/listenerMetadata"));
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! What the runtime-spec has and this version does not do. Asking for it is an error: a container without the thing
+//! it asked for is not the container.
+
+use crate::spec::problem::{Checked, Problem};
+use crate::spec::raw::{Asked, Hooks, Linux, Process, Spec};
+
+pub(super) fn refuse(spec: &Spec) -> Checked {
+    other_platforms(spec)?;
+    spec.process.as_ref().map_or(Ok(()), process)?;
+    hooks(&spec.hooks)?;
+    linux(&spec.linux)
+}
+
+fn other_platforms(spec: &Spec) -> Checked {
+    let platforms =
+        [("/vm", spec.vm), ("/windows", spec.windows), ("/solaris", spec.solaris), ("/zos", spec.zos)];
+    refuse_each(&platforms, "this is not a configuration for Linux containers; remove the block")
+}
+
+fn process(process: &Process) -> Checked {
+    let values = [
+        ("/process/scheduler", process.scheduler),
+        ("/process/ioPriority", process.io_priority),
+        ("/process/execCPUAffinity", process.exec_cpu_affinity),
+    ];
+    refuse_each(&values, NOT_YET)
+}
+
+fn hooks(hooks: &Hooks) -> Checked {
+    let lists = [
+        ("/hooks/prestart", hooks.prestart),
+        ("/hooks/createRuntime", hooks.create_runtime),
+        ("/hooks/createContainer", hooks.create_container),
+        ("/hooks/startContainer", hooks.start_container),
+        ("/hooks/poststart", hooks.poststart),
+        ("/hooks/poststop", hooks.poststop),
+    ];
+    refuse_each(&lists, NOT_YET)
+}
+
+fn linux(linux: &Linux) -> Checked {
+    let values = [
+        ("/linux/mountLabel", linux.mount_label),
+        ("/linux/intelRdt", linux.intel_rdt),
+        ("/linux/memoryPolicy", linux.memory_policy),
+        ("/linux/personality", linux.personality),
+        ("/linux/netDevices", linux.net_devices),
+        ("/linux/timeOffsets", linux.time_offsets),
+    ];
+    refuse_each(&values, NOT_YET)
+}
+
+const NOT_YET: &str = "not supported by this version; remove it";
+
+fn refuse_each(values: &[(&str, Asked)], message: &str) -> Checked {
+    match values.iter().find(|(_, asked)| asked.0) {
+        Some((pointer, _)) => Err(Problem::unsupported(pointer, message)),
+        None => Ok(()),
+    }
+}

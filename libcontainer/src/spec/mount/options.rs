@@ -1,0 +1,147 @@
+use super::data;
+use crate::spec::check::{c_string, propagation};
+use crate::spec::config::{Attributes, Propagation, attr};
+use crate::spec::problem::{Checked, Problem};
+
+/// The options of one mount by what they are for. Of two that contradict each other the later one counts.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Options {
+    /// `bind` (false) or `rbind` (true).
+    pub(super) bind: Option<bool>,
+    pub(super) attributes: Attributes,
+    pub(super) recursive_attributes: Attributes,
+    pub(super) propagation: Option<Propagation>,
+    /// For the file system: `mode=755` and flags of the superblock such as `sync`.
+    pub(super) data: Vec<(String, Option<String>)>,
+}
+
+pub(super) fn sort(list: &[String], mount: usize) -> Checked<Options> {
+    let mut options = Options::default();
+    for (index, option) in list.iter().enumerate() {
+        c_string(option, format_args!("/mounts/{mount}/options/{index}"))?;
+        if let Some(why) = unsupported(option) {
+            return Err(Problem::unsupported(format_args!("/mounts/{mount}/options/{index}"), why));
+        }
+        add(&mut options, option);
+    }
+    Ok(options)
+}
+
+fn unsupported(option: &str) -> Option<&'static str> {
+    match option {
+        "remount" => Some("remounting is not supported by this version; remove the option"),
+        "tmpcopyup" => Some("tmpcopyup is not supported by this version; remove the option"),
+        "idmap" | "ridmap" => Some("idmapped mounts are not supported by this version; remove the option"),
+        _ => None,
+    }
+}
+
+fn add(options: &mut Options, option: &str) {
+    if let Some(change) = change(option) {
+        change.apply(&mut options.attributes);
+    } else if let Some(change) = option.strip_prefix('r').and_then(change) {
+        change.apply(&mut options.recursive_attributes);
+    } else if let Some(propagation) = propagation(option) {
+        options.propagation = Some(propagation);
+    } else if let Some(flag) = superblock_flag(option) {
+        flag.apply(&mut options.data);
+    } else {
+        match option {
+            "bind" => options.bind = options.bind.or(Some(false)),
+            "rbind" => options.bind = Some(true),
+            // `defaults` asks for nothing. The other two only choose whether the kernel logs a failed mount, for
+            // which the mount API has no flag.
+            "defaults" | "silent" | "loud" => {}
+            other => data::add(&mut options.data, other),
+        }
+    }
+}
+
+/// What an attribute option does; with an `r` before its name it does so to all mounts below, too.
+#[derive(Clone, Copy)]
+enum Change {
+    Set(u64),
+    Clear(u64),
+    Atime(u64),
+    /// `norelatime`: only takes back an earlier `relatime`.
+    ForgetRelatime,
+}
+
+fn change(option: &str) -> Option<Change> {
+    Some(match option {
+        "ro" => Change::Set(attr::RDONLY),
+        "rw" => Change::Clear(attr::RDONLY),
+        "nosuid" => Change::Set(attr::NOSUID),
+        "suid" => Change::Clear(attr::NOSUID),
+        "nodev" => Change::Set(attr::NODEV),
+        "dev" => Change::Clear(attr::NODEV),
+        "noexec" => Change::Set(attr::NOEXEC),
+        "exec" => Change::Clear(attr::NOEXEC),
+        "nodiratime" => Change::Set(attr::NODIRATIME),
+        "diratime" => Change::Clear(attr::NODIRATIME),
+        "nosymfollow" => Change::Set(attr::NOSYMFOLLOW),
+        "symfollow" => Change::Clear(attr::NOSYMFOLLOW),
+        "noatime" => Change::Atime(attr::NOATIME),
+        "strictatime" => Change::Atime(attr::STRICTATIME),
+        // relatime is what the kernel does if nothing else is asked for, which is what these two mean.
+        "relatime" | "atime" | "nostrictatime" => Change::Atime(attr::RELATIME),
+        "norelatime" => Change::ForgetRelatime,
+        _ => return None,
+    })
+}
+
+impl Change {
+    fn apply(self, attributes: &mut Attributes) {
+        match self {
+            Self::Set(bit) => {
+                attributes.set |= bit;
+                attributes.clear &= !bit;
+            }
+            Self::Clear(bit) => {
+                attributes.set &= !bit;
+                attributes.clear |= bit;
+            }
+            Self::Atime(choice) => {
+                attributes.set = attributes.set & !attr::ATIME | choice;
+                attributes.clear |= attr::ATIME;
+            }
+            Self::ForgetRelatime => {
+                if attributes.set & attr::ATIME == attr::RELATIME {
+                    attributes.clear &= !attr::ATIME;
+                }
+            }
+        }
+    }
+}
+
+/// Flags of the superblock, which fsconfig(2) takes as keys without a value.
+enum SuperblockFlag {
+    On(&'static str),
+    /// The default, so that only an earlier opposite has to go.
+    Off(&'static str),
+}
+
+fn superblock_flag(option: &str) -> Option<SuperblockFlag> {
+    Some(match option {
+        "sync" => SuperblockFlag::On("sync"),
+        "async" => SuperblockFlag::Off("sync"),
+        "dirsync" => SuperblockFlag::On("dirsync"),
+        "mand" => SuperblockFlag::On("mand"),
+        "nomand" => SuperblockFlag::Off("mand"),
+        "lazytime" => SuperblockFlag::On("lazytime"),
+        "nolazytime" => SuperblockFlag::Off("lazytime"),
+        "iversion" => SuperblockFlag::On("iversion"),
+        "noiversion" => SuperblockFlag::Off("iversion"),
+        _ => return None,
+    })
+}
+
+impl SuperblockFlag {
+    fn apply(self, data: &mut Vec<(String, Option<String>)>) {
+        let (Self::On(name) | Self::Off(name)) = self;
+        data.retain(|(key, _)| key != name);
+        if let Self::On(name) = self {
+            data.push((name.to_owned(), None));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+use serde_json::{Value, json};
+
+use super::{accepted, isolated, unsupported};
+
+#[track_caller]
+fn refused_unless_empty(pointer: &str, value: &Value) {
+    let text = unsupported(&isolated(pointer, value.clone()), pointer);
+    assert!(text.contains("remove"), "{text}");
+    for nothing in [json!(null), json!([]), json!({}), json!("")] {
+        accepted(&isolated(pointer, nothing));
+    }
+}
+
+#[test]
+fn every_kind_of_hook() {
+    let names = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
+    for name in names {
+        refused_unless_empty(&format!("/hooks/{name}"), &json!([{"path": "/bin/true"}]));
+    }
+}
+
+#[test]
+fn what_later_versions_do_for_the_process() {
+    let process = |key: &str, value: Value| super::with(&format!("/process/{key}"), value);
+    let values = [
+        ("scheduler", json!({"policy": "SCHED_FIFO"})),
+        ("ioPriority", json!({"class": "IOPRIO_CLASS_IDLE"})),
+        ("execCPUAffinity", json!({"initial": "0"})),
+    ];
+    for (key, value) in values {
+        unsupported(&process(key, value), &format!("/process/{key}"));
+        accepted(&process(key, json!({})));
+    }
+}
+
+#[test]
+fn what_later_versions_do_for_linux() {
+    refused_unless_empty("/linux/personality", &json!({"domain": "LINUX32"}));
+    refused_unless_empty("/linux/memoryPolicy", &json!({"mode": "MPOL_BIND", "nodes": "0"}));
+    refused_unless_empty("/linux/intelRdt", &json!({"closID": "x"}));
+    refused_unless_empty("/linux/netDevices", &json!({"eth0": {}}));
+    refused_unless_empty("/linux/timeOffsets", &json!({"monotonic": {"secs": 1}}));
+    refused_unless_empty("/linux/mountLabel", &json!("system_u:object_r:svirt_sandbox_file_t:s0"));
+}
+
+#[test]
+fn other_platforms() {
+    refused_unless_empty("/vm", &json!({"kernel": {"path": "/k"}}));
+    refused_unless_empty("/windows", &json!({"layerFolders": ["c:"]}));
+    refused_unless_empty("/solaris", &json!({"milestone": "x"}));
+    refused_unless_empty("/zos", &json!({"namespaces": [1]}));
+}
+
+#[test]
+fn a_value_of_any_type_counts_as_asked_for() {
+    for value in [json!(true), json!(1), json!(-1), json!(1.5), json!([null]), json!({"a": null})] {
+        unsupported(&isolated("/linux/personality", value), "/linux/personality");
+    }
+}

@@ -1,0 +1,44 @@
+//! What a namespace's descriptor can be asked (ioctl_nsfs(2)).
+#![allow(unsafe_code)]
+
+use std::os::fd::{AsRawFd, FromRawFd};
+
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::io::{self, Errno};
+
+/// `CLONE_NEW*` of a namespace; an error for anything else.
+pub(crate) fn kind(namespace: BorrowedFd<'_>) -> io::Result<i32> {
+    ask(namespace, libc::NS_GET_NSTYPE)
+}
+
+/// The user namespace that owns a namespace.
+pub(crate) fn owner(namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let fd = ask(namespace, libc::NS_GET_USERNS)?;
+    // SAFETY: the kernel has just made this descriptor for us, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn ask(namespace: BorrowedFd<'_>, request: libc::Ioctl) -> io::Result<i32> {
+    // SAFETY: both requests take no argument; the descriptor is open for as long as it is borrowed.
+    match unsafe { libc::ioctl(namespace.as_raw_fd(), request) } {
+        -1 => {
+            let error = std::io::Error::last_os_error();
+            Err(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        }
+        answer => Ok(answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_namespace_tells_its_kind_and_owner_and_a_file_does_not() {
+        let open = |path: &str| std::fs::File::open(path).unwrap();
+        assert_eq!(kind(open("/proc/self/ns/net").as_fd()), Ok(libc::CLONE_NEWNET));
+        assert_eq!(kind(owner(open("/proc/self/ns/net").as_fd()).unwrap().as_fd()), Ok(libc::CLONE_NEWUSER));
+        assert_eq!(kind(open("/proc/self/status").as_fd()), Err(Errno::NOTTY));
+    }
+}

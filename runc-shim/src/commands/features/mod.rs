@@ -1,0 +1,99 @@
+//! `features`: prints what this build can do, as the runtime-spec's features document.
+
+mod document;
+mod lists;
+
+use super::{Command, Context};
+use crate::cli::Arguments;
+use crate::failure::Failure;
+use crate::output;
+use document::{Cgroup, Enabled, Features, Linux, List, MountExtensions, Seccomp};
+
+pub(super) const COMMAND: Command = Command {
+    name: "features",
+    summary: "print what this build supports as JSON",
+    usage: "",
+    options: &[],
+    seals: false,
+    run: features,
+};
+
+fn features(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
+    let [] = context.words(arguments, 0..=0, super::no_options)?;
+    output::print_json(&document(lists::capabilities(last_capability())))?;
+    Ok(0)
+}
+
+fn document(capabilities: List) -> Features {
+    Features {
+        oci_version_min: "1.0.0",
+        oci_version_max: libcontainer::SPEC_VERSION,
+        hooks: lists::HOOKS,
+        mount_options: lists::MOUNT_OPTIONS,
+        linux: linux(capabilities),
+        annotations: annotations(),
+        potentially_unsafe_config_annotations: &[],
+    }
+}
+
+fn linux(capabilities: List) -> Linux {
+    let no = Enabled { enabled: false };
+    Linux {
+        namespaces: lists::NAMESPACES,
+        capabilities,
+        cgroup: Cgroup { v1: true, v2: true, systemd: false, systemd_user: false, rdma: false },
+        seccomp: Seccomp {
+            enabled: true,
+            actions: lists::SECCOMP_ACTIONS,
+            operators: lists::SECCOMP_OPERATORS,
+            archs: lists::SECCOMP_ARCHITECTURES,
+            known_flags: lists::SECCOMP_KNOWN_FLAGS,
+            supported_flags: lists::SECCOMP_SUPPORTED_FLAGS,
+        },
+        apparmor: no,
+        selinux: no,
+        intel_rdt: no,
+        mount_extensions: MountExtensions { idmap: no },
+        net_devices: no,
+    }
+}
+
+fn annotations() -> Vec<(&'static str, &'static str)> {
+    let mut annotations = vec![("io.github.runc-shim.version", output::VERSION)];
+    annotations.extend(output::COMMIT.map(|commit| ("io.github.runc-shim.commit", commit)));
+    annotations
+}
+
+/// The highest capability of the running kernel; all that we know if it does not say.
+fn last_capability() -> usize {
+    let text = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap_or_default();
+    text.trim().parse().unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_independent_reader_understands_the_document() {
+        let text = serde_json::to_string(&document(lists::capabilities(40))).unwrap();
+        let read: oci_spec::runtime::Features = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.oci_version_max(), "1.3.0");
+        let linux = read.linux().as_ref().unwrap();
+        assert_eq!(linux.capabilities().as_ref().unwrap().len(), 41);
+        assert_eq!(linux.namespaces().as_ref().unwrap().len(), 8);
+        assert_eq!(linux.cgroup().as_ref().unwrap().systemd(), &Some(false));
+        assert_eq!(
+            linux.mount_extensions().as_ref().unwrap().idmap().as_ref().unwrap().enabled(),
+            &Some(false)
+        );
+        assert!(read.annotations().as_ref().unwrap().contains_key("io.github.runc-shim.version"));
+    }
+
+    #[test]
+    fn an_older_kernel_has_fewer_capabilities() {
+        assert_eq!(lists::capabilities(0), ["CAP_CHOWN"]);
+        assert_eq!(lists::capabilities(37).last(), Some(&"CAP_AUDIT_READ"));
+        assert_eq!(lists::capabilities(usize::MAX).len(), 41);
+    }
+}

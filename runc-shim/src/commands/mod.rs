@@ -1,0 +1,197 @@
+//! The commands, one file each.
+
+mod create;
+mod creation;
+mod delete;
+mod features;
+mod kill;
+mod list;
+mod plan;
+mod run;
+mod spec;
+mod start;
+mod state;
+
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use libcontainer::{Container, ContainerId, Runtime};
+
+use crate::cli::{self, Arguments, Globals, Token};
+use crate::failure::Failure;
+use crate::messages;
+
+/// A command as the command line knows it.
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    pub(crate) summary: &'static str,
+    /// What follows the name in a usage line.
+    pub(crate) usage: &'static str,
+    /// Options and what they do, for the help.
+    pub(crate) options: &'static [(&'static str, &'static str)],
+    /// Whether it starts processes in a container, from which the executable must be protected.
+    pub(crate) seals: bool,
+    /// Reads the rest of the command line and does the work; the exit code.
+    pub(crate) run: fn(&Context, &mut Arguments) -> Result<u8, Failure>,
+}
+
+/// The commands in the order of the help.
+pub(crate) const COMMANDS: &[Command] = &[
+    create::COMMAND,
+    start::COMMAND,
+    run::COMMAND,
+    state::COMMAND,
+    kill::COMMAND,
+    delete::COMMAND,
+    list::COMMAND,
+    plan::COMMAND,
+    spec::COMMAND,
+    features::COMMAND,
+];
+
+/// Commands of runc that this version does not have.
+const LATER: &[&str] = &["exec", "ps", "events", "update", "pause", "resume", "checkpoint", "restore"];
+
+/// The command called `name`.
+pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
+    if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
+        return Ok(command);
+    }
+    Err(if LATER.contains(&name) {
+        Failure::Other(messages::later_command(name))
+    } else {
+        Failure::Usage(messages::unknown_command(name))
+    })
+}
+
+impl Command {
+    /// The text of the command's `--help`.
+    pub(crate) fn help(&self, program: &str) -> String {
+        let Self { name, summary, usage, options, .. } = self;
+        let mut text = format!(
+            "{program} {name} - {summary}\n\nUSAGE:\n   {program} [GLOBAL OPTIONS] {name} {usage}\n\nOPTIONS:\n"
+        );
+        cli::push_rows(&mut text, options);
+        cli::push_rows(&mut text, &[("--help, -h", "show this help")]);
+        text
+    }
+}
+
+/// What every command has to know.
+pub(crate) struct Context {
+    pub(crate) command: &'static str,
+    pub(crate) globals: Globals,
+}
+
+impl Context {
+    /// The runtime that `--root` names.
+    fn runtime(&self) -> Result<Runtime, Failure> {
+        let root = match &self.globals.root {
+            Some(root) => {
+                std::path::absolute(root).map_err(|error| Failure::system(messages::opening(root), error))?
+            }
+            None => default_root(rustix::process::geteuid().is_root(), std::env::var_os("XDG_RUNTIME_DIR")),
+        };
+        Ok(Runtime::new(root))
+    }
+
+    /// Reads the rest of a command line that holds one name and options that `option` knows.
+    fn one_id(
+        &self,
+        arguments: &mut Arguments,
+        mut option: impl FnMut(&str, &mut Arguments) -> Result<bool, Failure>,
+    ) -> Result<ContainerId, Failure> {
+        let [id] = self.words(arguments, 1..=1, &mut option)?;
+        Ok(ContainerId::new(cli::text(id.unwrap_or_default())?)?)
+    }
+
+    /// Reads the rest of the command line: options that `option` knows, and a number of words in `range`.
+    fn words<const MOST: usize>(
+        &self,
+        arguments: &mut Arguments,
+        range: RangeInclusive<usize>,
+        mut option: impl FnMut(&str, &mut Arguments) -> Result<bool, Failure>,
+    ) -> Result<[Option<OsString>; MOST], Failure> {
+        let mut words = [const { None }; MOST];
+        let mut count = 0;
+        while let Some(token) = arguments.next()? {
+            match token {
+                Token::Flag(flag) => {
+                    if !option(&flag, arguments)? {
+                        return Err(cli::unknown(&flag));
+                    }
+                }
+                Token::Word(word) => {
+                    if let Some(slot) = words.get_mut(count) {
+                        *slot = Some(word);
+                    }
+                    count += 1;
+                }
+            }
+        }
+        if range.contains(&count) {
+            Ok(words)
+        } else {
+            Err(Failure::Usage(messages::wrong_count(self.command, &range)))
+        }
+    }
+
+    /// The container that is the only argument of a command without options.
+    fn only_container(&self, arguments: &mut Arguments) -> Result<Container, Failure> {
+        let id = self.one_id(arguments, no_options)?;
+        Ok(self.runtime()?.load(&id)?)
+    }
+}
+
+/// For commands that have no options.
+fn no_options(_: &str, _: &mut Arguments) -> Result<bool, Failure> {
+    Ok(false)
+}
+
+/// Root's containers, or those of a user with a run-time folder of its own.
+fn default_root(privileged: bool, user_folder: Option<OsString>) -> PathBuf {
+    match user_folder.filter(|folder| !privileged && !folder.is_empty()) {
+        Some(folder) => Path::new(&folder).join("runc-shim"),
+        None => PathBuf::from("/run/runc-shim"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_the_system_s_or_the_user_s() {
+        let folder = || Some(OsString::from("/run/user/7"));
+        assert_eq!(default_root(true, folder()), Path::new("/run/runc-shim"));
+        assert_eq!(default_root(false, folder()), Path::new("/run/user/7/runc-shim"));
+        assert_eq!(default_root(false, None), Path::new("/run/runc-shim"));
+        assert_eq!(default_root(false, Some(OsString::new())), Path::new("/run/runc-shim"));
+    }
+
+    #[test]
+    fn no_command_has_two_meanings() {
+        let mut names: Vec<_> =
+            COMMANDS.iter().map(|command| command.name).chain(LATER.iter().copied()).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn only_what_starts_processes_pays_for_sealing() {
+        let seals: Vec<_> =
+            COMMANDS.iter().filter(|command| command.seals).map(|command| command.name).collect();
+        assert_eq!(seals, ["create", "run"]);
+    }
+
+    #[test]
+    fn commands_of_later_versions_say_so() {
+        for name in LATER {
+            let text = find(name).map(|command| command.name).unwrap_err().to_string();
+            assert_eq!(text, format!("{name} is not supported by this version"));
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! `start`: lets the program of a created container go.
+
+use super::{Command, Context};
+use crate::cli::Arguments;
+use crate::failure::Failure;
+
+pub(super) const COMMAND: Command = Command {
+    name: "start",
+    summary: "start the program of a created container",
+    usage: "ID",
+    options: &[],
+    seals: false,
+    run: start,
+};
+
+fn start(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
+    context.only_container(arguments)?.start()?;
+    Ok(0)
+}

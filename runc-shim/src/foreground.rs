@@ -1,0 +1,121 @@
+//! A container in the foreground: signals go in, its terminal goes through, its exit status comes out.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use libcontainer::{Container, ExitStatus, Signals};
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use crate::failure::Failure;
+use crate::messages;
+use crate::signals::{self, Inbox};
+use crate::terminal::Relay;
+
+/// A container whose end is waited for.
+pub(crate) struct Foreground<'a> {
+    container: &'a Container,
+    signals: &'a Inbox,
+    relay: Option<Relay>,
+    process: OwnedFd,
+    pid: Option<Pid>,
+}
+
+impl<'a> Foreground<'a> {
+    /// `signals` must have been opened before the container was made, so that none was lost.
+    pub(crate) fn new(
+        container: &'a Container,
+        signals: &'a Inbox,
+        relay: Option<Relay>,
+    ) -> Result<Self, Failure> {
+        Ok(Self { container, signals, relay, process: container.pidfd()?, pid: None })
+    }
+
+    /// Serves the container until its first process has ended.
+    pub(crate) fn wait(mut self) -> Result<ExitStatus, Failure> {
+        while !self.turn()? {}
+        if let Some(relay) = &mut self.relay {
+            relay.finish()?;
+        }
+        self.container.wait()?.ok_or_else(|| Failure::Other(messages::STATUS_UNKNOWN.to_owned()))
+    }
+
+    /// Waits for the next event and deals with it; whether the container's process has ended.
+    fn turn(&mut self) -> Result<bool, Failure> {
+        let ready = self.poll()?;
+        if ready.ended {
+            return Ok(true);
+        }
+        if let Some(relay) = &mut self.relay {
+            relay.pump(ready.input, ready.terminal)?;
+        }
+        if ready.signal {
+            while let Some(signal) = self.signals.next()? {
+                self.handle(signal)?;
+            }
+        }
+        Ok(false)
+    }
+
+    fn poll(&self) -> Result<Ready, Failure> {
+        let mut fds = Vec::with_capacity(4);
+        fds.push(PollFd::new(&self.process, PollFlags::IN));
+        fds.push(PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN));
+        if let Some(relay) = &self.relay {
+            relay.watch(&mut fds);
+        }
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(Failure::system(messages::WATCHING_CONTAINER, errno)),
+        }
+        let happened = |index: usize| fds.get(index).is_some_and(|fd| !fd.revents().is_empty());
+        Ok(Ready { ended: happened(0), signal: happened(1), terminal: happened(2), input: happened(3) })
+    }
+
+    fn handle(&mut self, signal: i32) -> Result<(), Failure> {
+        match signal {
+            signals::CHILD => self.reap_orphans(),
+            signals::WINDOW => self.relay.as_ref().map_or(Ok(()), Relay::resize),
+            signal => {
+                // The process may be gone already; then its end is the next thing to be seen.
+                if let Err(error) = self.container.kill(signal, Signals::Init) {
+                    tracing::debug!("signal {signal} was not delivered: {error}");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Reaps what was left to this process by the container, but never the container's first process,
+    /// whose status belongs to [`Container::wait`].
+    fn reap_orphans(&mut self) -> Result<(), Failure> {
+        let Some(init) = self.init()? else { return Ok(()) };
+        while let Some(pid) = ended_child() {
+            if pid == init || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn init(&mut self) -> Result<Option<Pid>, Failure> {
+        if self.pid.is_none() {
+            self.pid = Some(self.container.state()?.pid).filter(|pid| *pid != 0).map(Pid::from_raw);
+        }
+        Ok(self.pid)
+    }
+}
+
+/// What [`Foreground::poll`] saw.
+struct Ready {
+    ended: bool,
+    signal: bool,
+    terminal: bool,
+    input: bool,
+}
+
+/// A child that has ended, without reaping it.
+fn ended_child() -> Option<Pid> {
+    waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT).ok()?.pid()
+}
