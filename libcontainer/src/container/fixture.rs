@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
+use libcontainer_init::Record;
 use rustix::fd::OwnedFd;
 use rustix::process::Pid;
 

@@ -58,7 +58,8 @@ fn a_failure_behind_the_gate_names_its_step() {
     };
     claim.save(&Stored { late: vec![late], ..process.record() }).unwrap();
     drop(claim);
-    let record = Record { kind: Record::FAILED, index: 59, op: 20, errno: libc::ENOENT, pid: 0 };
+    let record =
+        Record { kind: Record::FAILED, index: 59, op: op::Op::Exec as u32, errno: libc::ENOENT, pid: 0 };
     let init = answer(listener, Some(record));
     let error = fixture.load().start().unwrap_err();
     init.join().unwrap();
@@ -66,7 +67,10 @@ fn a_failure_behind_the_gate_names_its_step() {
     assert_eq!((failure.index, failure.errno), (59, libc::ENOENT));
     assert_eq!(failure.subject.as_deref(), Some("/bin/sh"));
     let message = error.to_string();
-    assert!(message.starts_with("start web: step 59 of 60, /process/args/0: exec /bin/sh: "), "{message}");
+    assert!(
+        message.starts_with("start web: step 59 of 60, /process/args/0: exec /bin/sh: execve: "),
+        "{message}"
+    );
     assert!(message.ends_with(": ENOENT: no such file or directory"), "{message}");
 }
 
