@@ -59,7 +59,7 @@ fn a_configuration_that_is_a_folder() {
     let sandbox = Sandbox::new();
     fs::remove_file(sandbox.bundle().join("config.json")).unwrap();
     fs::create_dir(sandbox.bundle().join("config.json")).unwrap();
-    refused(&sandbox, &["config.json", "directory"]);
+    refused(&sandbox, &["config.json", "not a regular file"]);
 }
 
 #[test]

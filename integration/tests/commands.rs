@@ -204,7 +204,9 @@ fn errors_go_to_the_log_as_text() {
     sandbox.runtime(&["--log", &log, "state", sandbox.id()]).output().exits_with(1);
     let text = fs::read_to_string(&log).unwrap();
     assert!(
-        text.starts_with("time=\"") && text.contains("level=error msg=\"container does not exist\""),
+        text.starts_with("time=\"")
+            && text.contains("level=error msg=")
+            && text.contains("container does not exist"),
         "{text}"
     );
 }

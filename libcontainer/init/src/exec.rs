@@ -4,6 +4,9 @@ use crate::op::Op;
 use crate::program::{CText, Program, Text, split};
 use crate::{Fault, Result, sys};
 
+/// `_NSIG` of the kernel.
+const LAST_SIGNAL: i32 = 64;
+
 /// The first candidate that may be executed. If there is none, the most telling errno: a file that may not be
 /// executed says more than ten folders without it.
 pub(crate) fn find<'a>(program: &Program<'a>, candidates: Text) -> Result<CText<'a>> {
@@ -11,7 +14,7 @@ pub(crate) fn find<'a>(program: &Program<'a>, candidates: Text) -> Result<CText<
     for candidate in split(program.text(candidates)?) {
         match check(candidate) {
             Ok(()) => return Ok(candidate),
-            Err(Fault { errno: libc::ENOENT | libc::ENOTDIR, .. }) => {}
+            Err(Fault { errno: libc::ENOENT, .. }) => {}
             Err(fault) => errno = fault.errno,
         }
     }
@@ -27,9 +30,11 @@ fn check(candidate: CText<'_>) -> Result<()> {
 
 /// Gives signals back to the program as it expects them, and becomes it.
 pub(crate) fn exec(program: &Program<'_>, path: CText<'_>) -> Fault {
-    // Rust's runtime ignores SIGPIPE; a program expects it to end it.
-    if let Err(fault) = sys::default_signal(libc::SIGPIPE) {
-        return fault;
+    // CLONE_CLEAR_SIGHAND leaves ignored signals ignored: the caller's, and SIGPIPE, which Rust's runtime ignores.
+    for signal in (1..=LAST_SIGNAL).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP)) {
+        if let Err(fault) = sys::default_signal(signal) {
+            return fault;
+        }
     }
     match sys::set_signal_mask(0) {
         Err(fault) => fault,

@@ -50,7 +50,27 @@ pub(crate) fn attach(
     strict: bool,
 ) -> Result<()> {
     let place = place(program.slot(ROOT)?, program.text(target)?, file, strict)?;
-    sys::move_mount(program.slot(tree)?, place.fd())
+    let tree = program.slot(tree)?;
+    if strict && target_is(program, target, b"/proc")? && sys::file_system(tree)? != PROC_MAGIC {
+        return Err(Fault { op: Op::Fstatfs, errno: libc::EINVAL });
+    }
+    match sys::move_mount(tree, place.fd()) {
+        // What mount(2) says of a file on a folder, or the reverse.
+        Err(Fault { op, errno: libc::EINVAL }) if is_folder(tree)? != is_folder(place.fd())? => {
+            Err(Fault { op, errno: libc::ENOTDIR })
+        }
+        other => other,
+    }
+}
+
+const PROC_MAGIC: i64 = 0x9fa0;
+
+fn target_is(program: &Program<'_>, target: Text, path: &[u8]) -> Result<bool> {
+    Ok(program.text(target)?.bytes() == path)
+}
+
+fn is_folder(fd: i32) -> Result<bool> {
+    Ok(sys::stat(fd, CText::literal(c""), 0)?.is(libc::S_IFDIR))
 }
 
 pub(crate) fn attributes(

@@ -20,7 +20,7 @@ operations! {
     Keyctl = "keyctl", Mkdir = "mkdirat", Mknod = "mknodat", MountSetattr = "mount_setattr",
     MoveMount = "move_mount", Open = "openat2", OpenTree = "open_tree", PivotRoot = "pivot_root",
     Prctl = "prctl", Prlimit = "prlimit64", Read = "read", Readlink = "readlinkat", Receive = "recvfrom",
-    Seccomp = "seccomp", Send = "sendmsg", Setdomainname = "setdomainname", Setgid = "setresgid",
+    SchedSetaffinity = "sched_setaffinity", Seccomp = "seccomp", Send = "sendmsg", Setdomainname = "setdomainname", Setgid = "setresgid",
     Setgroups = "setgroups", Sethostname = "sethostname", Setns = "setns", Setsid = "setsid",
     Setuid = "setresuid", Sigaction = "rt_sigaction", Sigmask = "rt_sigprocmask", Socket = "socket",
     Statx = "statx", Symlink = "symlinkat", Umask = "umask", Umount = "umount2", Unshare = "unshare",

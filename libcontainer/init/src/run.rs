@@ -83,6 +83,7 @@ impl<'a> Context<'_, 'a> {
             Step::Join { slot, kind } => self.program.slot(slot).and_then(|fd| sys::setns(fd, kind)),
             Step::Unshare { flags } => sys::unshare(flags),
             Step::BecomeRoot => ids::become_root(),
+            Step::ResetAffinity => sys::reset_affinity(),
             Step::NewSession => sys::setsid(),
             Step::Keyring { name } => self.program.text(name).and_then(sys::join_session_keyring),
             Step::LoopbackUp => sys::loopback_up(),

@@ -63,6 +63,8 @@ pub enum Step {
     },
     /// Becomes 0:0 in the user namespace just mapped or joined.
     BecomeRoot,
+    /// Leaves the CPU affinity of the caller for that of the cpuset.
+    ResetAffinity,
     /// A session of its own.
     NewSession,
     /// A session keyring of its own.

@@ -561,6 +561,13 @@ pub fn getcwd(space: &mut [u8]) -> Result<usize> {
     unsafe { call!(Getcwd, SYS_getcwd, space.as_mut_ptr(), space.len()) }.map(|len| len as usize)
 }
 
+/// Lets this process run on every CPU of its cpuset (`sched_setaffinity(2)`).
+pub fn reset_affinity() -> Result<()> {
+    let all = [u64::MAX; 128];
+    // SAFETY: the kernel reads size_of_val(&all) bytes, and ignores CPUs that do not exist.
+    unsafe { call!(SchedSetaffinity, SYS_sched_setaffinity, 0, size_of_val(&all), from_ref(&all)) }.map(drop)
+}
+
 const SIGSET_BYTES: usize = 8;
 
 /// Sets this thread's signal mask (bit N-1 is signal N); returns the old one.

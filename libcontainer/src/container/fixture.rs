@@ -16,7 +16,6 @@ use super::record::{Phase, Stored};
 use super::store::{Claim, claim};
 use super::{Container, Runtime, Status};
 use crate::ContainerId;
-use libcontainer_init::Record;
 
 pub(super) struct Fixture {
     _folder: tempfile::TempDir,

@@ -20,12 +20,10 @@ pub use state::{State, Status};
 
 use std::path::{Path, PathBuf};
 
-#[cfg(doc)]
-use crate::ErrorKind;
 use crate::facts::{self, Handles};
 use crate::launch::{self, Launch};
 use crate::planner::{self, Request};
-use crate::{Bundle, ContainerId, Plan, Result, exe};
+use crate::{Bundle, ContainerId, ErrorKind, Plan, Result, exe};
 
 /// A folder of containers, `/run/NAME` as a rule. Opening it changes nothing.
 #[derive(Clone, Debug)]
@@ -131,7 +129,13 @@ impl Runtime {
         let (facts, handles) = facts::probe(bundle.config())?;
         let options = options.for_plan(self.root.join(id.as_str()), at_once)?;
         let request = Request { id: id.as_str(), config: bundle.config(), options: &options, facts: &facts };
-        planner::plan(&request).map(|plan| (plan, handles))
+        let plan = planner::plan(&request).map_err(|error| match error.kind() {
+            ErrorKind::InvalidSpec { .. } | ErrorKind::Unsupported { .. } => {
+                error.context(bundle.path().join("config.json").display())
+            }
+            _ => error,
+        })?;
+        Ok((plan, handles))
     }
 
     /// Finds a container by name ([`ErrorKind::NotFound`] if there is none).

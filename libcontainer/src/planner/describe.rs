@@ -96,6 +96,7 @@ impl Plan {
             Step::Unshare { flags } => format!("unshare {}", namespaces(flags)),
             Step::CloneInit { flags } => format!("clone init {{{}}}", namespaces(flags)),
             Step::BecomeRoot => "become 0:0 of the user namespace".into(),
+            Step::ResetAffinity => "run on all CPUs of the cpuset".into(),
             Step::NewSession => "start a session".into(),
             Step::Keyring { name } => format!("join new session keyring {}", show(name)),
             Step::LoopbackUp => "bring lo up".into(),

@@ -30,9 +30,10 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
                 };
                 build.lend(tree, Some(pointer(mount)));
             }
-            // Without a cgroup namespace a v1 hierarchy would show the host's whole tree.
-            MountKind::Cgroup if config.namespaces.cgroup.membership == Membership::Host => {
-                for dir in v1_dirs(build, placement) {
+            // Without a cgroup namespace a v1 hierarchy would show the host's whole tree, and a user namespace may
+            // not mount the unified one.
+            MountKind::Cgroup if is_lent(build) => {
+                for dir in placement.dirs() {
                     let tree = Tree { source: Source::Made(dir.clone()), path: dir, ..bind(build, mount) };
                     build.lend(tree, Some(pointer(mount)));
                 }
@@ -139,7 +140,10 @@ pub(super) fn finish(build: &mut Build<'_>) {
 
 fn cgroup(build: &mut Build<'_>, mount: &Mount) {
     let layout = &build.request.facts.cgroup;
-    let has_namespace = build.request.config.namespaces.cgroup.membership != Membership::Host;
+    let has_namespace = !is_lent(build);
+    if layout.v1.is_empty() && !has_namespace {
+        return lent_dir(build, mount, &mount.destination);
+    }
     if layout.v1.is_empty() {
         return filesystem(build, mount, &mount.destination, "cgroup2", &[], now(mount));
     }
@@ -210,7 +214,10 @@ fn name(hierarchy: &Hierarchy) -> String {
     name.unwrap_or_else(|| hierarchy.controllers.join(","))
 }
 
-/// The container's cgroups if the host has v1 hierarchies, in the order in which they are mounted.
-fn v1_dirs(build: &Build<'_>, placement: &Placement) -> Vec<PathBuf> {
-    if build.request.facts.cgroup.v1.is_empty() { Vec::new() } else { placement.dirs() }
+/// Whether the container's own cgroups are bound instead of mounting their hierarchies.
+fn is_lent(build: &Build<'_>) -> bool {
+    let namespaces = &build.request.config.namespaces;
+    let is_v1 = !build.request.facts.cgroup.v1.is_empty();
+    namespaces.cgroup.membership == Membership::Host
+        && (is_v1 || namespaces.user.membership != Membership::Host)
 }

@@ -70,7 +70,11 @@ fn grantable(build: &mut Build<'_>, process: &Process) -> Capabilities {
         let names: Vec<String> =
             (0..64).filter(|bit| dropped & (1 << bit) != 0).map(capability_name).collect();
         let message = format!("cannot be granted here and were dropped: {}", names.join(", "));
-        build.warn("/process/capabilities", message);
+        let pointer = "/process/capabilities";
+        match build.warnings.iter_mut().find(|warning| warning.pointer == pointer) {
+            Some(warning) => warning.message = format!("{}; {message}", warning.message),
+            None => build.warn(pointer, message),
+        }
     }
     let permitted = asked.permitted & own;
     let inheritable = asked.inheritable & own;

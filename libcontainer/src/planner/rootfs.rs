@@ -96,6 +96,7 @@ pub(super) fn plan(build: &mut Build<'_>) {
     let options = build.request.options;
     // Nodes, folders and files are made with exactly the modes they ask for.
     build.init(Step::Umask { mask: 0 });
+    build.init(Step::ResetAffinity);
     build.init(Step::NewSession);
     if !options.no_new_keyring {
         let name = build.pool.text(format!("_ses.{}", build.request.id));
