@@ -79,7 +79,9 @@ fn an_executable_that_did_not_seal_itself_can_be_overwritten() {
     // The negative control: the attack works, so the tests above show something.
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("cat");
-    std::fs::copy("/bin/cat", &copy).unwrap();
+    // A child copies: a descriptor for writing in this process could be inherited by another test's child, and the
+    // copy be busy.
+    assert!(Command::new("cp").arg("/bin/cat").arg(&copy).status().unwrap().success());
     let child = Command::new(copy).stdin(Stdio::piped()).spawn().unwrap();
     assert_eq!(write_afterwards(child), None);
 }

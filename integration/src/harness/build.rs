@@ -55,6 +55,15 @@ pub fn probe() -> &'static Path {
     })
 }
 
+/// Puts a copy of the probe at `to`.
+///
+/// A child makes it: a descriptor for writing in this process could be inherited by the child of another test's thread
+/// and keep the copy busy when it is to be executed.
+pub fn copy_probe(to: &Path) {
+    let status = Command::new("cp").arg(probe()).arg(to).status().expect("cp runs");
+    assert!(status.success(), "cp to {}: {status}", to.display());
+}
+
 trait Existing {
     fn canonicalize_existing(self) -> PathBuf;
 }
@@ -90,7 +99,7 @@ fn build_once(package: &str, workspace: &Path, target: &Path, triple: &str) {
         .args(["build", "--quiet", "--release", "--package", package, "--target", triple])
         .current_dir(workspace)
         .env("CARGO_TARGET_DIR", target)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .stdin(Stdio::null())
         .output()

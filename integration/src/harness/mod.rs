@@ -14,7 +14,7 @@ mod report;
 mod sandbox;
 mod stream;
 
-pub use build::{Runtime, probe, runtime};
+pub use build::{Runtime, copy_probe, probe, runtime};
 pub use config::Config;
 pub use console::Console;
 pub use container::Container;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::build::{probe, runtime};
+use super::build::{copy_probe, runtime};
 use super::config::Config;
 use super::container::Container;
 use super::host::{self, Host};
@@ -248,7 +248,7 @@ fn fill_rootfs(rootfs: &Path) {
     for folder in ["dev", "etc", "proc", "sys", "tmp", "root", "home/app"] {
         fs::create_dir_all(rootfs.join(folder)).expect("folder");
     }
-    fs::copy(probe(), rootfs.join("probe")).expect("probe");
+    copy_probe(&rootfs.join("probe"));
     fs::write(rootfs.join("etc/passwd"), PASSWD).expect("passwd");
     fs::write(rootfs.join("etc/group"), GROUP).expect("group");
 }
