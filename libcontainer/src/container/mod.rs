@@ -116,7 +116,8 @@ impl Runtime {
             plan: &plan,
             handles,
         };
-        Ok(Container::new(&self.root, id, launch::launch(launch)?))
+        let (stored, process) = launch::launch(launch)?;
+        Ok(Container::new(&self.root, id, stored, process))
     }
 
     fn prepare(

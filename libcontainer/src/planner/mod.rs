@@ -61,9 +61,9 @@ pub fn plan(request: &Request<'_>) -> Result<Plan> {
     build.host(HostStep::Claim { dir: request.options.state.clone() });
     let cgroup = cgroups::plan(&mut build)?;
     rootfs::lend(&mut build, &cgroup.placement)?;
-    namespaces::enter(&mut build, cgroup)?;
+    namespaces::enter(&mut build, &cgroup.placement, cgroup.late)?;
     rootfs::plan(&mut build);
-    let process = process::plan(&mut build)?;
+    let process = process::plan(&mut build, cgroup.devices)?;
     let slots = build.slots();
     let Build { pool, entries, warnings, .. } = build;
     Ok(Plan {

@@ -56,7 +56,9 @@ pub fn verify(plan: &Plan) -> Vec<Violation> {
     let mut world = World { has_cgroup_to_join, ..World::default() };
     let mut violations = Vec::new();
     for (index, entry) in plan.entries.iter().enumerate() {
-        let broken = world.actors(entry).into_iter().chain(world.take(plan, entry));
+        let before = index.checked_sub(1).and_then(|before| plan.entries.get(before));
+        let broken =
+            world.actors(entry).into_iter().chain(meanwhile(before, entry)).chain(world.take(plan, entry));
         violations.extend(broken.map(|rule| Violation { index, rule }));
     }
     if !world.executed {
@@ -68,6 +70,15 @@ pub fn verify(plan: &Plan) -> Vec<Violation> {
 /// `rule` unless it holds.
 fn require(holds: bool, rule: &'static str) -> Option<&'static str> {
     if holds { None } else { Some(rule) }
+}
+
+/// What the host may do while the child is at work: nothing that the child's entries before it could still change.
+fn meanwhile(before: Option<&Entry>, entry: &Entry) -> Option<&'static str> {
+    let needs_nothing =
+        matches!(entry.action, Action::Host(HostStep::Devices(_) | HostStep::Record { running: true }));
+    let is_in_time = before.is_some_and(|before| before.meanwhile || before.actor != Actor::Host);
+    let holds = !entry.meanwhile || (needs_nothing && is_in_time);
+    require(holds, "only entries that need nothing of the child's turn before them are done meanwhile")
 }
 
 impl World {
