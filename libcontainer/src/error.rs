@@ -51,6 +51,8 @@ pub enum ErrorKind {
     Cgroup,
     /// Any other failure of the operating system.
     Os,
+    /// This library broke one of its own rules, which is a bug; nothing was done.
+    Internal,
 }
 
 /// Which step of a plan failed, and why.
