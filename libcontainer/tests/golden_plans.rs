@@ -122,7 +122,7 @@ fn a_plan_of_another_text_and_a_folder_without_a_file_are_found() {
     assert!(case.check().unwrap_err().ends_with("pivot root"));
     fs::write(copy.path().join("plan.txt"), format!("{text}more\n")).unwrap();
     assert!(case.check().unwrap_err().ends_with("longer"));
-    for file in ["plan.txt", "facts.json", "config.json"] {
+    for file in ["facts.json", "config.json", "plan.txt"] {
         fs::remove_file(copy.path().join(file)).unwrap();
         assert!(case.check().unwrap_err().contains(file));
     }
