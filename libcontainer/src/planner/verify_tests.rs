@@ -243,3 +243,18 @@ fn what_the_host_makes_is_undone() {
         }
     }
 }
+
+/// For release mode: `cargo test --release -p libcontainer cost_of_verifying -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement, which needs a release build and a quiet machine"]
+fn cost_of_verifying() {
+    const ROUNDS: u32 = 10_000;
+    let plan = golden("docker-v1");
+    let start = std::time::Instant::now();
+    for _ in 0..ROUNDS {
+        assert!(verify(std::hint::black_box(&plan)).is_empty());
+    }
+    let cost = start.elapsed() / ROUNDS;
+    println!("{cost:?} for {} entries", plan.entries.len());
+    assert!(cost.as_micros() < 5, "{cost:?}");
+}
