@@ -27,8 +27,6 @@ pub use request::{Options, Request};
 pub use rule::{Rule, Violation};
 pub use verify::verify;
 
-pub(crate) use devices::to_bind as devices_to_bind;
-
 use std::path::PathBuf;
 
 use libcontainer_init::Text;
