@@ -217,7 +217,10 @@ fn a_use_upwards_is_found_however_it_is_written() {
     let good = [
         (&["launch"][..], "use crate::{Error, container::{record::Stored, store::{self, Claim}}, facts};"),
         (&["planner"], "use crate::facts::PathFact; use crate::{Result, cgroup::{self, Placement}};"),
-        (&["spec", "check"], "use super::super::config::Config; // not crate::launch\n/// [`crate::Plan`]"),
+        (
+            &["spec", "check", "x"],
+            "use super::super::config::Config; // not crate::launch\n/// [`crate::Plan`]",
+        ),
         (&["spec"], "use super::Result;\n#[cfg(test)]\nmod tests {\n    use crate::planner::plan;\n}"),
     ];
     for (path, text) in good {
