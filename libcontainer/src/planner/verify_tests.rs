@@ -6,18 +6,35 @@ use libcontainer_init::{Slot, Step};
 
 use super::super::{Action, Actor, Entry, HostStep, Options, Plan, Request, make, rule};
 use super::{Rule, verify};
+use crate::facts::Facts;
+use crate::spec::Membership;
 use crate::{ErrorKind, spec};
 
-/// The plan of a folder of `fixtures/plans`.
+/// The files of a folder of `fixtures/plans`.
+struct Input {
+    config: spec::Config,
+    facts: Facts,
+    options: Options,
+}
+
+impl Input {
+    fn read(case: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/plans").join(case);
+        let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
+        let options = match folder.join("options.json").exists() {
+            true => serde_json::from_slice(&read("options.json")).unwrap(),
+            false => Options::default(),
+        };
+        Self {
+            config: spec::parse(&read("config.json"), Path::new("/bundle")).unwrap(),
+            facts: serde_json::from_slice(&read("facts.json")).unwrap(),
+            options,
+        }
+    }
+}
+
 fn golden(case: &str) -> Plan {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/plans").join(case);
-    let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
-    let config = spec::parse(&read("config.json"), Path::new("/bundle")).unwrap();
-    let facts = serde_json::from_slice(&read("facts.json")).unwrap();
-    let options = match folder.join("options.json").exists() {
-        true => serde_json::from_slice(&read("options.json")).unwrap(),
-        false => Options::default(),
-    };
+    let Input { config, facts, options } = Input::read(case);
     make(&Request { id: "test", config: &config, options: &options, facts: &facts }).unwrap()
 }
 
@@ -257,4 +274,37 @@ fn cost_of_verifying() {
     let cost = start.elapsed() / ROUNDS;
     println!("{cost:?} for {} entries", plan.entries.len());
     assert!(cost.as_micros() < 5, "{cost:?}");
+}
+
+/// Every choice of namespaces, on hosts of each kind.
+#[test]
+fn no_choice_of_namespaces_breaks_a_rule() {
+    let hosts = ["v1", "v2", "hybrid"].map(|case| Input::read(case).facts);
+    let Input { mut config, facts: mut with_devices, mut options } = Input::read("user-namespace-v2");
+    let memberships = [Membership::Host, Membership::New, Membership::Join("/proc/1/ns/x".into())];
+    for number in 0..3usize.pow(8) {
+        let mut digits = (0..8).map(|place| number / 3usize.pow(place) % 3);
+        let mut next = || memberships[digits.next().unwrap()].clone();
+        let namespaces = &mut config.namespaces;
+        namespaces.user.membership = next();
+        namespaces.pid.membership = next();
+        namespaces.time.membership = next();
+        namespaces.mount.membership = next();
+        namespaces.uts.membership = next();
+        namespaces.ipc.membership = next();
+        namespaces.network.membership = next();
+        namespaces.cgroup.membership = next();
+        if config.namespaces.mount.membership == Membership::Host {
+            continue;
+        }
+        // What `spec` makes sure of.
+        config.hostname =
+            Some("name".into()).filter(|_| config.namespaces.uts.membership != Membership::Host);
+        options.at_once = number % 2 == 0;
+        options.no_pivot = number % 5 == 0;
+        with_devices.cgroup = hosts[number % hosts.len()].cgroup.clone();
+        let request = Request { id: "test", config: &config, options: &options, facts: &with_devices };
+        let plan = make(&request).unwrap();
+        assert_eq!(verify(&plan), [], "{:?}\n{plan}", config.namespaces);
+    }
 }
