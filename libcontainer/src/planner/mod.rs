@@ -17,6 +17,8 @@ mod process;
 mod request;
 mod rootfs;
 mod rule;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use entry::{Action, Actor, Entry, HostStep, Source, Tree};

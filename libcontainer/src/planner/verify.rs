@@ -178,9 +178,7 @@ impl World {
     }
 
     fn child(&mut self, actor: Actor, step: &Step) {
-        if matches!(step, Step::CloseFds) {
-            self.closed_fds = true;
-        }
+        self.closed_fds |= matches!(step, Step::CloseFds);
         self.require(self.closed_fds || actor != Actor::Init, Rule::ClosedFirst);
         match *step {
             Step::Join { slot, kind } => {
@@ -282,8 +280,7 @@ impl World {
     }
 
     fn filter(&mut self) {
-        // What the filter forbids must not be what is still to be done: without no_new_privs loading it needs a
-        // capability, with it nothing does, and it can be the very last thing.
+        // Loading it needs a capability, unless no_new_privs is set: then it can be the very last thing.
         self.require(self.no_new_privileges == self.capabilities_set, Rule::FilterOrder);
         self.require(self.has_filter, Rule::FilterExists);
         self.filtered = true;
