@@ -243,7 +243,8 @@ fn mount(pool: &Pool, fs: &Filesystem, attr: &MountAttr, target: &str) -> String
     let attributes = attributes(&MountAttr { set: fs.attributes, ..*attr });
     let parts: Vec<&str> =
         [attributes.as_str(), &options].into_iter().filter(|part| !part.is_empty()).collect();
-    format!("mount {} on {target} ({})", pool.show(fs.fstype), parts.join(" "))
+    let options = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(" ")) };
+    format!("mount {} on {target}{options}", pool.show(fs.fstype))
 }
 
 fn maps(maps: &[IdMap]) -> String {
