@@ -8,9 +8,7 @@ use super::{Command, Context};
 use crate::cli::Arguments;
 use crate::failure::Failure;
 use crate::output;
-use document::{
-    Cgroup, Enabled, Features, IntelRdt, Linux, List, MemoryPolicy, MountExtensions, Seccomp,
-};
+use document::{Cgroup, Enabled, Features, IntelRdt, Linux, List, MemoryPolicy, MountExtensions, Seccomp};
 
 pub(super) const COMMAND: Command = Command {
     name: "features",
