@@ -3,7 +3,7 @@
 //! After a change that is meant to change it, run
 //! `UPDATE_GOLDEN=1 cargo test -p libcontainer --test config_fields` and read the difference.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod examples;
 mod fate;
