@@ -3,6 +3,7 @@
 //! [`Facts`] are plain data, so that a plan can be made anywhere from a file of them. What was opened to find them
 //! out is kept as [`Handles`]: a bind source is mounted through the same descriptor that told what it is.
 
+mod network;
 mod probe;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,12 @@ pub struct Facts {
     /// `CLONE_NEW*` of the namespaces to be joined that belong to the user namespace to be joined.
     #[serde(default)]
     pub owned_by_joined_user: BTreeSet<u32>,
+    /// The `/linux/netDevices` that the caller's network namespace does not have.
+    #[serde(default)]
+    pub missing_net_devices: BTreeSet<String>,
+    /// Whether the network namespace to be joined is the caller's own; asked only if devices are to be moved there.
+    #[serde(default)]
+    pub joins_own_network: bool,
 }
 
 /// What is behind a path.

@@ -11,11 +11,12 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::link::{Link, send_fd};
+use super::net_devices::NetDevices;
 use super::{Engine, Fault, clone};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
 use crate::planner::{Action, Actor, HostStep, Source, Tree};
-use crate::spec::IdMap;
+use crate::spec::{IdMap, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
 use crate::{Error, cgroup};
@@ -61,6 +62,7 @@ impl Engine<'_> {
             HostStep::Adopt => self.adopt(),
             HostStep::IdMaps { uids, gids } => self.id_maps(uids, gids),
             HostStep::OomScore { value } => self.write_proc("oom_score_adj", &value.to_string()),
+            HostStep::MoveNetDevice(device) => self.move_net_device(device),
             HostStep::PidFile { path } => self.write_pid_file(path),
             HostStep::SendPidfd { path } => {
                 let socket = connect_to(path, SocketType::STREAM)?;
@@ -235,6 +237,15 @@ impl Engine<'_> {
         let path = format!("{}/{file}", self.init()?.pid().as_raw_nonzero());
         let file = Procfs::open()?.open_file(&path, OFlags::WRONLY).map_err(call("openat2"))?;
         sys::write(file.as_raw_fd(), value.as_bytes()).map_err(child)
+    }
+
+    fn move_net_device(&mut self, device: &NetDevice) -> Result<()> {
+        let init = self.init.as_ref().ok_or(Fault::Call("pidfd_open", Errno::SRCH))?;
+        let devices = match &mut self.net_devices {
+            Some(devices) => devices,
+            none => none.insert(NetDevices::new(init)?),
+        };
+        devices.attach(device, init.pid())
     }
 
     fn write_pid_file(&mut self, path: &Path) -> Result<()> {

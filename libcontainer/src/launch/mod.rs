@@ -6,6 +6,7 @@
 mod clone;
 mod host;
 mod link;
+mod net_devices;
 mod report;
 mod undo;
 
@@ -25,6 +26,7 @@ use crate::sys::pidfd::Process;
 use crate::{ContainerId, Error, Result};
 
 use link::{Heard, Link};
+use net_devices::NetDevices;
 
 /// What is executed, and on what.
 pub(crate) struct Launch<'a> {
@@ -73,6 +75,7 @@ struct Engine<'a> {
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
+    net_devices: Option<NetDevices>,
     pid_file: Option<PathBuf>,
 }
 
@@ -88,6 +91,7 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<Stored> {
         link: None,
         enter: None,
         init: None,
+        net_devices: None,
         pid_file: None,
     };
     match engine.execute() {

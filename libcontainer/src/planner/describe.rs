@@ -204,6 +204,10 @@ fn host(step: &HostStep) -> String {
             format!("write id maps users {} groups {}", maps(uids), maps(gids))
         }
         HostStep::OomScore { value } => format!("set oom_score_adj {value} of the process"),
+        HostStep::MoveNetDevice(device) => match &device.name {
+            Some(name) => format!("move network device {} into the container as {name}", device.host),
+            None => format!("move network device {} into the container", device.host),
+        },
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
         #[cfg(feature = "fault-injection")]

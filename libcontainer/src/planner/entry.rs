@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use libcontainer_init::{Slot, Step, attr::MountAttr};
 
 use crate::cgroup;
-use crate::spec::IdMap;
+use crate::spec::{IdMap, NetDevice};
 
 /// One line of a plan.
 #[derive(Clone, Debug)]
@@ -137,6 +137,8 @@ pub enum HostStep {
         /// -1000 to 1000.
         value: i32,
     },
+    /// Moves a network device into the container's network namespace.
+    MoveNetDevice(NetDevice),
     /// Writes the pid file.
     PidFile {
         /// Its path.
@@ -170,6 +172,7 @@ impl HostStep {
             Self::CreateCgroup { .. } => Some("remove"),
             Self::Clone { .. } | Self::Adopt => Some("kill"),
             Self::PidFile { .. } => Some("remove"),
+            Self::MoveNetDevice(_) => Some("move back"),
             _ => None,
         }
     }

@@ -12,6 +12,7 @@ mod entry;
 mod inject;
 mod mounts;
 mod namespaces;
+mod net_devices;
 mod pool;
 mod process;
 mod request;
@@ -62,6 +63,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan> {
     let cgroup = cgroups::plan(&mut build)?;
     rootfs::lend(&mut build, &cgroup.placement)?;
     namespaces::enter(&mut build, cgroup)?;
+    net_devices::plan(&mut build)?;
     rootfs::plan(&mut build);
     let process = process::plan(&mut build)?;
     let slots = build.slots();

@@ -37,6 +37,7 @@ struct World {
     in_cgroup: bool,
     closed_fds: bool,
     mount_namespace: bool,
+    network_namespace: bool,
     propagated: bool,
     root_attached: bool,
     pivoted: bool,
@@ -142,6 +143,10 @@ impl World {
                 self.has_cgroup_to_join = false;
                 vec![require(self.has_init, "a process exists before it is placed")]
             }
+            HostStep::MoveNetDevice(_) => vec![
+                require(self.network_namespace, "devices are moved when the network namespace is there"),
+                require(step.undo().is_some(), "what is changed can be undone"),
+            ],
             HostStep::IdMaps { .. } => {
                 self.is_mapped = true;
                 vec![require(self.user_namespace, "maps belong to a new user namespace")]
@@ -162,6 +167,7 @@ impl World {
             }
             Step::Join { slot, kind } => {
                 self.mount_namespace |= kind == libc::CLONE_NEWNS as u32;
+                self.network_namespace |= kind == libc::CLONE_NEWNET as u32;
                 vec![self.has(slot)]
             }
             Step::CloneInit { flags } => {
@@ -176,6 +182,7 @@ impl World {
             }
             Step::Unshare { flags } => {
                 self.mount_namespace |= flags & libc::CLONE_NEWNS as u32 != 0;
+                self.network_namespace |= flags & libc::CLONE_NEWNET as u32 != 0;
                 let placed =
                     flags & libc::CLONE_NEWCGROUP as u32 == 0 || (self.in_cgroup && !self.has_cgroup_to_join);
                 vec![

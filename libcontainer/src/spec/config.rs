@@ -31,6 +31,8 @@ pub struct Config {
     pub sysctl: Vec<Sysctl>,
     /// `/linux/devices`, in order.
     pub devices: Vec<Device>,
+    /// `/linux/netDevices`, sorted by name on the host.
+    pub net_devices: Vec<NetDevice>,
     /// `/linux/maskedPaths`
     pub masked_paths: Vec<String>,
     /// `/linux/readonlyPaths`
@@ -212,6 +214,15 @@ pub struct Device {
     pub uid: u32,
     /// Group in the container.
     pub gid: u32,
+}
+
+/// A network device to be moved into the container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetDevice {
+    /// Its name on the host.
+    pub host: String,
+    /// Its name in the container, if another one: `net%d` stands for the first number that is free.
+    pub name: Option<String>,
 }
 
 /// What a device node is.

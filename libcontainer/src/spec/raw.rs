@@ -136,7 +136,7 @@ pub(super) struct Linux {
     pub(super) intel_rdt: Asked,
     pub(super) memory_policy: Asked,
     pub(super) personality: Asked,
-    pub(super) net_devices: Asked,
+    pub(super) net_devices: BTreeMap<String, NetDevice>,
     pub(super) time_offsets: Asked,
 }
 
@@ -169,6 +169,12 @@ pub(super) struct Device {
     pub(super) file_mode: Option<u32>,
     pub(super) uid: i64,
     pub(super) gid: i64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NetDevice {
+    pub(super) name: String,
 }
 
 /// Whether a value asks for anything; its content does not matter. `null`, `""`, `[]` and `{}` ask for nothing.

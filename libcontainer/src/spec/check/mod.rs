@@ -5,6 +5,7 @@ mod devices;
 mod env;
 mod idmap;
 mod namespaces;
+mod net_devices;
 mod process;
 mod propagation;
 mod rlimits;
@@ -43,6 +44,7 @@ pub(super) fn config(raw: Spec, bundle: &Path) -> Checked<Config> {
         gid_maps,
         sysctl,
         devices: devices::devices(linux.devices)?,
+        net_devices: net_devices::net_devices(linux.net_devices, &namespaces)?,
         masked_paths: text::absolute_paths(linux.masked_paths, "/linux/maskedPaths")?,
         readonly_paths: text::absolute_paths(linux.readonly_paths, "/linux/readonlyPaths")?,
         rootfs_propagation: top::rootfs_propagation(&linux.rootfs_propagation)?,

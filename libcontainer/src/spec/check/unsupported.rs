@@ -44,7 +44,6 @@ fn linux(linux: &Linux) -> Checked {
         ("/linux/intelRdt", linux.intel_rdt),
         ("/linux/memoryPolicy", linux.memory_policy),
         ("/linux/personality", linux.personality),
-        ("/linux/netDevices", linux.net_devices),
         ("/linux/timeOffsets", linux.time_offsets),
     ];
     refuse_each(&values, NOT_YET)

@@ -6,6 +6,7 @@ mod json;
 mod linux;
 mod load;
 mod mounts;
+mod net_devices;
 mod never_panics;
 mod process;
 mod sysctl;
