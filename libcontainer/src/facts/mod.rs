@@ -5,6 +5,7 @@
 
 mod network;
 mod probe;
+mod resctrl;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -47,6 +48,9 @@ pub struct Facts {
     /// Whether the network namespace to be joined is the caller's own; asked only if devices are to be moved there.
     #[serde(default)]
     pub joins_own_network: bool,
+    /// The resctrl file system, if there is one; asked only if the configuration has an `/linux/intelRdt`.
+    #[serde(default)]
+    pub resctrl: Option<crate::resctrl::Resctrl>,
 }
 
 /// What is behind a path.

@@ -9,7 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set};
 
-use super::{Facts, Handles, PathFact, network};
+use super::{Facts, Handles, PathFact, network, resctrl};
 use crate::cgroup;
 use crate::planner::devices_to_bind;
 use crate::spec::{Config, Membership, MountKind, Namespaces};
@@ -51,6 +51,7 @@ pub fn probe(config: &Config) -> Result<(Facts, Handles)> {
         devices,
         owned_by_joined_user: owned_by_joined_user(&handles.namespaces),
         missing_net_devices: network::missing_devices(config)?,
+        resctrl: resctrl::resctrl(config)?,
         joins_own_network: network::joins_own(config, &handles.namespaces)?,
     };
     Ok((facts, handles))

@@ -19,7 +19,7 @@ use crate::planner::{Action, Actor, HostStep, Source, Tree};
 use crate::spec::{IdMap, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
-use crate::{Error, cgroup};
+use crate::{Error, cgroup, resctrl};
 
 type Result<T> = std::result::Result<T, Fault>;
 
@@ -58,6 +58,14 @@ impl Engine<'_> {
             HostStep::Limit(write) => Ok(self.cgroups()?.apply(std::slice::from_ref(write))?),
             HostStep::Devices(devices) => Ok(self.cgroups()?.restrict_devices(devices)?),
             HostStep::JoinCgroup => Ok(self.cgroups()?.join_v1(self.init()?.pid().as_raw_nonzero().get())?),
+            HostStep::CreateRdtGroup(group) => {
+                resctrl::create(group)?;
+                self.rdt_groups.push(group.path.clone());
+                Ok(())
+            }
+            HostStep::JoinRdtGroups(groups) => {
+                Ok(resctrl::join(groups, self.init()?.pid().as_raw_nonzero().get())?)
+            }
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(index, *actor, *flags, *into_cgroup),
             HostStep::Adopt => self.adopt(),
             HostStep::IdMaps { uids, gids } => self.id_maps(uids, gids),

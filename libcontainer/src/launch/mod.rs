@@ -75,6 +75,8 @@ struct Engine<'a> {
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
+    /// Resource groups, in the order in which they were made.
+    rdt_groups: Vec<PathBuf>,
     net_devices: Option<NetDevices>,
     pid_file: Option<PathBuf>,
 }
@@ -91,6 +93,7 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<Stored> {
         link: None,
         enter: None,
         init: None,
+        rdt_groups: Vec::new(),
         net_devices: None,
         pid_file: None,
     };
@@ -115,6 +118,7 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         phase: Phase::Creating,
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
+        resctrl: launch.plan.resctrl(),
         own_pid_namespace: launch.config.namespaces.pid.membership != crate::spec::Membership::Host,
         has_process: launch.config.process.is_some(),
         late: late_steps(launch.plan),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Engine;
 use super::net_devices::NetDevices;
 use crate::sys::pidfd::Process;
-use crate::{Error, cgroup};
+use crate::{Error, cgroup, resctrl};
 
 /// How long a killed process and its cgroup may take to go.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +30,7 @@ impl Engine<'_> {
         if let Some(cgroup) = self.cgroup.take() {
             troubles.extend(empty(cgroup).err());
         }
+        troubles.extend(resctrl::remove(&self.rdt_groups).err());
         if let Some(claim) = self.claim.take() {
             troubles.extend(claim.remove().err());
         }

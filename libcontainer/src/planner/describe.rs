@@ -189,6 +189,18 @@ fn host(step: &HostStep) -> String {
         HostStep::Limit(write) => format!("write {:?} to {}", write.value, write.file),
         HostStep::Devices(devices) => device_policy(devices),
         HostStep::JoinCgroup => "move the process into the cgroup".into(),
+        HostStep::CreateRdtGroup(group) => {
+            let path = group.path.display();
+            if group.schemata.is_empty() {
+                format!("create resource group {path}")
+            } else {
+                format!("create resource group {path} with {}", group.schemata.join(" "))
+            }
+        }
+        HostStep::JoinRdtGroups(groups) => {
+            let groups: Vec<_> = groups.iter().map(|group| group.display().to_string()).collect();
+            format!("move the process into resource group {}", groups.join(" and "))
+        }
         HostStep::Clone { actor, flags, into_cgroup } => {
             let mut parts = vec!["pidfd".to_owned()];
             if *into_cgroup {

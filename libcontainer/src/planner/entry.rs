@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use libcontainer_init::{Slot, Step, attr::MountAttr};
 
 use crate::cgroup;
+use crate::resctrl::Group;
 use crate::spec::{IdMap, NetDevice};
 
 /// One line of a plan.
@@ -114,6 +115,10 @@ pub enum HostStep {
     Devices(cgroup::Devices),
     /// Moves the new process into the cgroup (v1, where it cannot be born there).
     JoinCgroup,
+    /// Makes a resource group (resctrl).
+    CreateRdtGroup(Group),
+    /// Moves the new process into resource groups.
+    JoinRdtGroups(Vec<PathBuf>),
     /// Clones a child.
     Clone {
         /// `Enter` or `Init`.
@@ -169,7 +174,7 @@ impl HostStep {
     pub fn undo(&self) -> Option<&'static str> {
         match self {
             Self::Claim { .. } => Some("remove"),
-            Self::CreateCgroup { .. } => Some("remove"),
+            Self::CreateCgroup { .. } | Self::CreateRdtGroup(_) => Some("remove"),
             Self::Clone { .. } | Self::Adopt => Some("kill"),
             Self::PidFile { .. } => Some("remove"),
             Self::MoveNetDevice(_) => Some("move back"),

@@ -16,6 +16,7 @@ mod net_devices;
 mod pool;
 mod process;
 mod request;
+mod resctrl;
 mod rootfs;
 mod verify;
 
@@ -61,8 +62,9 @@ pub fn plan(request: &Request<'_>) -> Result<Plan> {
     let mut build = Build::new(request);
     build.host(HostStep::Claim { dir: request.options.state.clone() });
     let cgroup = cgroups::plan(&mut build)?;
+    let groups = resctrl::plan(&mut build)?;
     rootfs::lend(&mut build, &cgroup.placement)?;
-    namespaces::enter(&mut build, cgroup)?;
+    namespaces::enter(&mut build, cgroup, groups)?;
     net_devices::plan(&mut build)?;
     rootfs::plan(&mut build);
     let process = process::plan(&mut build)?;

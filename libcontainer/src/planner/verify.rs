@@ -122,7 +122,7 @@ impl World {
             HostStep::LendNamespace { slot, .. } => vec![self.fill(*slot)],
             HostStep::Gate => vec![claimed, self.fill(slot::GATE)],
             HostStep::ConnectConsole { .. } => vec![self.fill(slot::CONSOLE)],
-            HostStep::CreateCgroup { .. } | HostStep::PidFile { .. } => {
+            HostStep::CreateCgroup { .. } | HostStep::CreateRdtGroup(_) | HostStep::PidFile { .. } => {
                 vec![claimed, require(step.undo().is_some(), "what is created can be undone")]
             }
             HostStep::Clone { actor, flags, into_cgroup } => {
@@ -141,6 +141,9 @@ impl World {
             HostStep::JoinCgroup => {
                 self.in_cgroup = true;
                 self.has_cgroup_to_join = false;
+                vec![require(self.has_init, "a process exists before it is placed")]
+            }
+            HostStep::JoinRdtGroups(_) => {
                 vec![require(self.has_init, "a process exists before it is placed")]
             }
             HostStep::MoveNetDevice(_) => vec![

@@ -2,6 +2,7 @@
 
 mod fixtures;
 mod idmaps;
+mod intel_rdt;
 mod json;
 mod linux;
 mod load;
