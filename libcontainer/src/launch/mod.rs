@@ -8,6 +8,8 @@ mod host;
 mod link;
 mod net_devices;
 mod report;
+#[cfg(test)]
+mod resctrl_tests;
 mod undo;
 
 use std::collections::BTreeMap;

@@ -91,3 +91,7 @@ impl Plan {
         membership
     }
 }
+
+#[cfg(test)]
+#[path = "resctrl_tests.rs"]
+mod tests;
