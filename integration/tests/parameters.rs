@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 /// Shares all mounts with those that the runtime makes.
 const SHARED: [&str; 4] = ["unshare", "--mount", "--propagation", "shared"];
 
+type Change = fn(&mut Config);
+
 /// Each change alone is refused, naming the value, and leaves nothing.
 #[track_caller]
-fn refused(cases: &[(&str, fn(&mut Config))]) {
+fn refused(cases: &[(&str, Change)]) {
     for (pointer, change) in cases {
         let sandbox = Sandbox::new();
         sandbox.configure(change);

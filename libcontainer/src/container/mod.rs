@@ -10,20 +10,22 @@ mod kill;
 mod options;
 mod owner;
 pub(crate) mod record;
+#[cfg(test)]
+mod resctrl_tests;
 mod start;
 mod state;
 pub(crate) mod store;
 
 pub use handle::Container;
 pub use options::{CreateOptions, Delete, Signals};
-pub use state::{State, Status};
+pub use state::State;
 
 use std::path::{Path, PathBuf};
 
 use crate::facts::{self, Handles};
 use crate::launch::{self, Launch};
 use crate::planner::{self, Request};
-use crate::{Bundle, ContainerId, ErrorKind, Plan, Result, exe};
+use crate::{Bundle, ContainerId, ErrorKind, Plan, Result, Status, exe};
 
 /// A folder of containers, `/run/NAME` as a rule. Opening it changes nothing.
 #[derive(Clone, Debug)]
@@ -116,7 +118,8 @@ impl Runtime {
             plan: &plan,
             handles,
         };
-        Ok(Container::new(&self.root, id, launch::launch(launch)?))
+        let (stored, process) = launch::launch(launch)?;
+        Ok(Container::new(&self.root, id, stored, process))
     }
 
     fn prepare(

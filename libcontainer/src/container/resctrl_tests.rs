@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Launch, launch};
-use crate::container::record::Stored;
+use super::{Container, Delete};
 use crate::facts::{self, Handles};
+use crate::launch::{Launch, launch};
 use crate::planner::{self, Options, Plan, Request};
 use crate::spec::{self, Config};
-use crate::{Container, ContainerId, Delete, Result, resctrl};
+use crate::{ContainerId, Result, resctrl};
 
 struct Fixture {
     folder: tempfile::TempDir,
@@ -54,9 +54,17 @@ impl Fixture {
         (planner::plan(&request).unwrap(), handles)
     }
 
-    fn launch(&self, plan: &Plan, handles: Handles) -> Result<Stored> {
+    fn launch(&self, plan: &Plan, handles: Handles) -> Result<Container> {
         let (root, bundle) = (self.path("root"), self.path("bundle"));
-        launch(Launch { root: &root, id: &self.id, bundle: &bundle, config: &self.config, plan, handles })
+        let launched = launch(Launch {
+            root: &root,
+            id: &self.id,
+            bundle: &bundle,
+            config: &self.config,
+            plan,
+            handles,
+        });
+        launched.map(|(stored, process)| Container::new(&root, &self.id, stored, process))
     }
 }
 
@@ -71,13 +79,13 @@ fn empty(group: &Path) {
 fn a_container_is_in_its_group_until_it_is_deleted() {
     let Some(fixture) = Fixture::new(&json!({"schemata": ["L3:0=f"]})) else { return };
     let (plan, handles) = fixture.plan();
-    let stored = fixture.launch(&plan, handles).unwrap();
+    let container = fixture.launch(&plan, handles).unwrap();
     let group = fixture.path("resctrl").join(fixture.id.as_str());
     let read = |file: &str| fs::read_to_string(group.join(file)).unwrap();
-    assert_eq!(read("tasks"), stored.init.unwrap().pid.to_string());
+    assert_eq!(read("tasks"), container.state().unwrap().pid.to_string());
     assert_eq!(read("schemata"), "L3:0=f\n");
     empty(&group);
-    Container::new(&fixture.path("root"), &fixture.id, stored).delete(Delete::Force).unwrap();
+    container.delete(Delete::Force).unwrap();
     assert!(!group.exists());
 }
 
@@ -88,7 +96,7 @@ fn a_failed_create_takes_its_groups_away() {
     let (plan, mut handles) = fixture.plan();
     // The root cannot be lent, which is after the groups and before the clone.
     handles.root = None;
-    let error = fixture.launch(&plan, handles).unwrap_err();
+    let error = fixture.launch(&plan, handles).err().unwrap();
     assert!(error.to_string().contains("/root/path"), "{error}");
     assert!(!error.to_string().contains("undoing"), "{error}");
     assert_eq!(fs::read_dir(fixture.path("resctrl/mon_groups")).unwrap().count(), 0);
