@@ -3,6 +3,7 @@
 //! [`Facts`] are plain data, so that a plan can be made anywhere from a file of them. What was opened to find them
 //! out is kept as [`Handles`]: a bind source is mounted through the same descriptor that told what it is.
 
+mod devices;
 mod network;
 mod probe;
 mod resctrl;
@@ -39,6 +40,9 @@ pub struct Facts {
     /// The host's devices that are bound into a user namespace.
     #[serde(default)]
     pub devices: BTreeMap<PathBuf, PathFact>,
+    /// Those of them that are not what the configuration says: of another kind, or with other numbers.
+    #[serde(default)]
+    pub other_devices: BTreeSet<PathBuf>,
     /// `CLONE_NEW*` of the namespaces to be joined that belong to the user namespace to be joined.
     #[serde(default)]
     pub owned_by_joined_user: BTreeSet<u32>,
