@@ -162,7 +162,7 @@ impl Engine<'_> {
                     let next = self.meanwhile(plan, end)?;
                     may_go = next > end && is_childs(plan, next);
                     if may_go {
-                        self.go(next)?;
+                        self.go_ahead(next)?;
                     }
                     match self.wait(plan, index, end)? {
                         Turn::Over => index = next,
@@ -188,6 +188,16 @@ impl Engine<'_> {
     fn go(&mut self, index: usize) -> std::result::Result<(), Failure> {
         let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
         link.go().map_err(|errno| (index, self.lost(errno)))
+    }
+
+    /// As [`Self::go`], before the child has said that its turn is over. One that failed in it is gone by now, perhaps;
+    /// its last words are what the wait for the end of that turn hears.
+    fn go_ahead(&mut self, index: usize) -> std::result::Result<(), Failure> {
+        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        match link.go() {
+            Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err((index, Fault::Call("sendmsg", errno))),
+        }
     }
 
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.

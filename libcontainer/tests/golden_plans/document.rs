@@ -24,7 +24,7 @@ fn block<'a>(document: &'a str, start: &str, open: &str) -> &'a str {
 }
 
 /// Puts the plan of today into the document.
-pub fn update() {
+pub(crate) fn update() {
     let document = document();
     let case = Case { folder: fixtures().join("plans/v2") };
     let old = block(&document, "<!-- example: fixtures/plans/v2 -->", "```");
