@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
@@ -35,7 +36,10 @@ impl Fixture {
             "linux": {"namespaces": [{"type": "mount"}, {"type": "pid"}], "intelRdt": rdt},
         });
         let config = spec::parse(config.to_string().as_bytes(), &folder.path().join("bundle")).unwrap();
-        let id = ContainerId::new(format!("resctrl-{}", std::process::id())).unwrap();
+        // Tests run side by side, and the cgroups of their containers too.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let id = ContainerId::new(format!("resctrl-{}-{count}", std::process::id())).unwrap();
         Some(Self { folder, id, config })
     }
 
