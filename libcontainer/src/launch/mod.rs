@@ -8,6 +8,7 @@
 mod clone;
 mod host;
 mod link;
+mod net_devices;
 mod report;
 mod undo;
 
@@ -27,6 +28,7 @@ use crate::sys::pidfd::Process;
 use crate::{ContainerId, Error, Result};
 
 use link::{Heard, Link};
+use net_devices::NetDevices;
 
 /// What is executed, and on what.
 pub(crate) struct Launch<'a> {
@@ -75,6 +77,9 @@ struct Engine<'a> {
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
+    /// Resource groups, in the order in which they were made.
+    rdt_groups: Vec<PathBuf>,
+    net_devices: Option<NetDevices>,
     pid_file: Option<PathBuf>,
 }
 
@@ -90,6 +95,8 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
         link: None,
         enter: None,
         init: None,
+        rdt_groups: Vec::new(),
+        net_devices: None,
         pid_file: None,
     };
     match engine.execute() {
@@ -113,6 +120,7 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         phase: Phase::Creating,
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
+        resctrl: launch.plan.resctrl(),
         own_pid_namespace: launch.config.namespaces.pid.membership != crate::spec::Membership::Host,
         has_process: launch.config.process.is_some(),
         late: late_steps(launch.plan),
@@ -154,7 +162,7 @@ impl Engine<'_> {
                     let next = self.meanwhile(plan, end)?;
                     may_go = next > end && is_childs(plan, next);
                     if may_go {
-                        self.go(next)?;
+                        self.go_ahead(next)?;
                     }
                     match self.wait(plan, index, end)? {
                         Turn::Over => index = next,
@@ -180,6 +188,16 @@ impl Engine<'_> {
     fn go(&mut self, index: usize) -> std::result::Result<(), Failure> {
         let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
         link.go().map_err(|errno| (index, self.lost(errno)))
+    }
+
+    /// As [`Self::go`], before the child has said that its turn is over. One that failed in it is gone by now, perhaps;
+    /// its last words are what the wait for the end of that turn hears.
+    fn go_ahead(&mut self, index: usize) -> std::result::Result<(), Failure> {
+        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        match link.go() {
+            Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err((index, Fault::Call("sendmsg", errno))),
+        }
     }
 
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.

@@ -9,7 +9,7 @@ pub const HOOKS: &[&str] = &[];
 pub const IDMAPPED_MOUNTS: bool = false;
 
 /// Whether `/linux/netDevices` are moved into the container.
-pub const NET_DEVICES: bool = false;
+pub const NET_DEVICES: bool = true;
 
 /// The modes of `/linux/memoryPolicy`.
 pub const MEMORY_POLICY_MODES: &[&str] = &[];
@@ -18,7 +18,7 @@ pub const MEMORY_POLICY_MODES: &[&str] = &[];
 pub const MEMORY_POLICY_FLAGS: &[&str] = &[];
 
 /// What is applied of `/linux/intelRdt`.
-pub const INTEL_RDT: IntelRdt = IntelRdt { enabled: false, schemata: false, monitoring: false };
+pub const INTEL_RDT: IntelRdt = IntelRdt { enabled: true, schemata: true, monitoring: true };
 
 /// The parts of `/linux/intelRdt` that differ between runtimes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
