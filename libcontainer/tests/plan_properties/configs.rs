@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
+use crate::process::{id, process};
+
 /// A configuration that asks for next to nothing.
 pub(crate) fn least() -> Value {
     json!({
@@ -18,91 +20,19 @@ pub(crate) fn least() -> Value {
 }
 
 /// The fields that are there.
-fn object(fields: Vec<(&str, Option<Value>)>) -> Value {
+pub(crate) fn object(fields: Vec<(&str, Option<Value>)>) -> Value {
     let there = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
     Value::Object(Map::from_iter(there))
 }
 
-fn maybe<T: Into<Value> + std::fmt::Debug>(
+pub(crate) fn maybe<T: Into<Value> + std::fmt::Debug>(
     of: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Option<Value>> {
     option::of(of.prop_map(Into::into))
 }
 
-fn words(of: &'static [&'static str], most: usize) -> impl Strategy<Value = Value> {
+pub(crate) fn words(of: &'static [&'static str], most: usize) -> impl Strategy<Value = Value> {
     subsequence(of.to_vec(), 0..=most.min(of.len())).prop_map(|words| json!(words))
-}
-
-fn id() -> impl Strategy<Value = u32> {
-    prop_oneof![Just(0), 0..70_000_u32, Just(u32::MAX - 1)]
-}
-
-fn capabilities() -> impl Strategy<Value = Value> {
-    let set = || words(known::capabilities(), 41);
-    (set(), set(), set(), set(), set()).prop_map(|(bounding, effective, inheritable, permitted, ambient)| {
-        json!({"bounding": bounding, "effective": effective, "inheritable": inheritable,
-               "permitted": permitted, "ambient": ambient})
-    })
-}
-
-fn user() -> impl Strategy<Value = Value> {
-    (id(), id(), maybe(0..=0o777_u32), maybe(vec(id(), 0..4))).prop_map(|(uid, gid, umask, groups)| {
-        object(vec![
-            ("uid", Some(uid.into())),
-            ("gid", Some(gid.into())),
-            ("umask", umask),
-            ("additionalGids", groups),
-        ])
-    })
-}
-
-fn rlimits() -> impl Strategy<Value = Vec<Value>> {
-    const NAMES: [&str; 4] = ["RLIMIT_NOFILE", "RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_NPROC"];
-    let values = vec((proptest::prelude::any::<u32>(), proptest::prelude::any::<u32>()), NAMES.len());
-    (subsequence(NAMES.to_vec(), 0..=NAMES.len()), values).prop_map(|(names, values)| {
-        let limit = |(name, (one, other)): (&str, (u32, u32))| {
-            json!({"type": name, "soft": one.min(other), "hard": one.max(other)})
-        };
-        names.into_iter().zip(values).map(limit).collect()
-    })
-}
-
-fn process() -> impl Strategy<Value = Value> {
-    let size = (proptest::prelude::any::<u16>(), proptest::prelude::any::<u16>())
-        .prop_map(|(height, width)| json!({"height": height, "width": width}));
-    let first = (
-        proptest::prelude::any::<bool>(),
-        maybe(size),
-        user(),
-        vec("[a-z/]{1,8}", 1..4),
-        vec("[A-Z]{1,4}=[a-z]{0,4}", 0..4),
-    );
-    let second = (
-        select(&["/", "/work/here"][..]),
-        maybe(capabilities()),
-        maybe(rlimits()),
-        maybe(proptest::prelude::any::<bool>()),
-    );
-    let third = (maybe("[a-z]{1,8}"), maybe("[a-z:]{1,8}"), maybe(-1000..=1000_i32));
-    (first, second, third).prop_map(|(first, second, third)| {
-        let (terminal, size, user, args, env) = first;
-        let (cwd, capabilities, rlimits, no_new_privileges) = second;
-        let (apparmor, selinux, score) = third;
-        object(vec![
-            ("terminal", Some(terminal.into())),
-            ("consoleSize", size),
-            ("user", Some(user)),
-            ("args", Some(args.into())),
-            ("env", Some(env.into())),
-            ("cwd", Some(cwd.into())),
-            ("capabilities", capabilities),
-            ("rlimits", rlimits),
-            ("noNewPrivileges", no_new_privileges),
-            ("apparmorProfile", apparmor),
-            ("selinuxLabel", selinux),
-            ("oomScoreAdj", score),
-        ])
-    })
 }
 
 /// A mount on `destination`, of any kind and with any options that need nothing else.
@@ -214,6 +144,21 @@ fn seccomp() -> impl Strategy<Value = Value> {
     )
 }
 
+fn intel_rdt() -> impl Strategy<Value = Value> {
+    let lines = (maybe(Just("L3:0=7f0")), maybe(Just("MB:0=20")), maybe(vec("L2:[0-9]=f", 0..3)));
+    (maybe(select(&["", "/", "guaranteed"][..])), lines, maybe(proptest::prelude::any::<bool>())).prop_map(
+        |(class, (cache, memory, schemata), monitoring)| {
+            object(vec![
+                ("closID", class),
+                ("l3CacheSchema", cache),
+                ("memBwSchema", memory),
+                ("schemata", schemata),
+                ("enableMonitoring", monitoring),
+            ])
+        },
+    )
+}
+
 fn hidden() -> impl Strategy<Value = Value> {
     words(&["/proc/kcore", "/proc/sys", "/sys/firmware", "/etc/secret"], 4)
 }
@@ -223,8 +168,9 @@ fn linux() -> impl Strategy<Value = Value> {
     let propagation = ["private", "rshared", "slave", "runbindable", "shared"];
     let cgroup = select(&["", "/a/web", "web", "/a/../b", "a:b:c"][..]);
     let first = (maybe(devices()), maybe(resources()), maybe(seccomp()), hidden(), hidden());
-    (first, maybe(select(propagation.to_vec())), maybe(cgroup)).prop_map(
-        |(first, propagation, cgroups_path)| {
+    let intel_rdt = option::weighted(0.2, intel_rdt());
+    (first, maybe(select(propagation.to_vec())), maybe(cgroup), intel_rdt).prop_map(
+        |(first, propagation, cgroups_path, intel_rdt)| {
             let (devices, resources, seccomp, masked, read_only) = first;
             object(vec![
                 ("devices", devices),
@@ -234,6 +180,7 @@ fn linux() -> impl Strategy<Value = Value> {
                 ("readonlyPaths", Some(read_only)),
                 ("rootfsPropagation", propagation),
                 ("cgroupsPath", cgroups_path),
+                ("intelRdt", intel_rdt),
             ])
         },
     )

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use libcontainer::cgroup::{Hierarchy, Layout, Unified};
 use libcontainer::facts::{Facts, PathFact};
 use libcontainer::planner::Options;
+use libcontainer::resctrl::Resctrl;
 use libcontainer::spec::Config;
 use proptest::collection::{btree_map, btree_set};
 use proptest::option;
@@ -89,7 +90,8 @@ pub(crate) fn facts() -> impl Strategy<Value = Facts> {
     let devices = btree_map(prop::sample::select(&DEVICES[..]), path(), 0..4);
     let owned = btree_set(prop::sample::select(&OWNED[..]).prop_map(i32::cast_unsigned), 0..4);
     let parts = (cgroup(), any::<u64>(), last_capability, lsms, root(), all_sources(), devices, owned);
-    parts.prop_map(|(cgroup, capabilities, last_capability, lsms, root, sources, devices, owned)| {
+    (parts, option::weighted(0.9, resctrl())).prop_map(|(parts, resctrl)| {
+        let (cgroup, capabilities, last_capability, lsms, root, sources, devices, owned) = parts;
         let least =
             serde_json::json!({"cgroup": {}, "capabilities": 0, "lastCapability": 0, "root": "folder"});
         let mut facts: Facts = serde_json::from_value(least).unwrap();
@@ -102,7 +104,17 @@ pub(crate) fn facts() -> impl Strategy<Value = Facts> {
         facts.devices = DEVICES.iter().map(|path| (PathBuf::from(path), PathFact::File)).collect();
         facts.devices.extend(devices.into_iter().map(|(path, fact)| (PathBuf::from(path), fact)));
         facts.owned_by_joined_user = owned;
+        facts.resctrl = resctrl;
         facts
+    })
+}
+
+/// As a file of facts has it.
+fn resctrl() -> impl Strategy<Value = Resctrl> {
+    let class = option::of(Just("L3:0=7f0\nMB:0=20\n"));
+    (class, any::<bool>()).prop_map(|(class, monitoring)| {
+        let text = serde_json::json!({"root": "/sys/fs/resctrl", "class": class, "monitoring": monitoring});
+        serde_json::from_value(text).unwrap()
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod configs;
 mod hosts;
+mod process;
 mod shape;
 
 use std::path::Path;
