@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use lexopt::prelude::*;
 
-use super::process::{capture, run as run_command};
+use super::process::{capture, cargo_of, run as run_command};
 use super::{Error, Result, workspace};
 
 /// What the command line asks for.
@@ -39,7 +38,7 @@ pub fn run(options: &Options) -> Result<()> {
     for folder in [&corpus, &findings] {
         fs::create_dir_all(folder).map_err(Error::io(format!("cannot make {}", folder.display())))?;
     }
-    let mut command = nightly();
+    let mut command = cargo_of("nightly");
     command.args(["fuzz", "run", "--fuzz-dir"]).arg(crate_folder()).arg("config").arg(&corpus);
     command.args(seeds()).args(["--", "-max_len=65536"]).arg(format!("-max_total_time={}", options.seconds));
     command.arg(format!("-artifact_prefix={}/", findings.display())).env("CARGO_TARGET_DIR", target);
@@ -55,18 +54,8 @@ fn seeds() -> [PathBuf; 3] {
     ["configs", "plans", "schema/examples"].map(|folder| workspace().join("fixtures").join(folder))
 }
 
-fn nightly() -> Command {
-    let mut command = Command::new("cargo");
-    // The cargo that started us names its own toolchain, which would win over `+nightly`.
-    for name in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN"] {
-        command.env_remove(name);
-    }
-    command.arg("+nightly").current_dir(workspace());
-    command
-}
-
 fn installed() -> Result<()> {
-    let has = |args: &[&str]| capture(nightly().args(args)).is_ok();
+    let has = |args: &[&str]| capture(cargo_of("nightly").args(args)).is_ok();
     let missing =
         |what: &str, how: &str| Error::Missing(format!("fuzzing needs {what}; `{how}` installs it"));
     if !has(&["--version"]) {
