@@ -38,7 +38,7 @@ pub(crate) fn words(of: &'static [&'static str], most: usize) -> impl Strategy<V
 /// A mount on `destination`, of any kind and with any options that need nothing else.
 pub(crate) fn mount(destination: &'static str) -> impl Strategy<Value = Value> {
     const DATA: [&str; 3] = ["mode=755", "size=64k", "a=b,c"];
-    const WITH_MORE: [&str; 5] = ["bind", "rbind", "idmap", "ridmap", "remount"];
+    const WITH_MORE: [&str; 6] = ["bind", "rbind", "idmap", "ridmap", "remount", "tmpcopyup"];
     let fits = |word: &String| !WITH_MORE.contains(&word.as_str());
     let options: Vec<String> = known::mount_options().into_iter().filter(fits).collect();
     let options = options.into_iter().chain(DATA.map(str::to_owned)).collect::<Vec<_>>();

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use shape::{entries, is_part_of};
 
 /// Enough to meet each kind of entry often, and few enough for every run of the tests.
-const CASES: u32 = 192;
+const CASES: u32 = 384;
 
 fn cases() -> ProptestConfig {
     match std::env::var_os("PROPTEST_CASES") {
