@@ -162,6 +162,8 @@ impl Plan {
                     self.argv.first().map_or_else(|| "nothing".into(), |&program| pool.show(program));
                 format!("exec {program}")
             }
+            #[cfg(feature = "fault-injection")]
+            Step::Fail { instead_of, .. } => pool.show(instead_of),
             ref other => format!("{other:?}"),
         }
     }
@@ -206,6 +208,8 @@ fn host(step: &HostStep) -> String {
         HostStep::OomScore { value } => format!("set oom_score_adj {value} of the process"),
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
+        #[cfg(feature = "fault-injection")]
+        HostStep::Fail { instead_of, .. } => instead_of.clone(),
         #[cfg(feature = "fault-injection")]
         other => format!("{other:?}"),
     }

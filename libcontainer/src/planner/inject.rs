@@ -56,10 +56,12 @@ impl Plan {
     }
 
     fn fail(&mut self, index: usize, errno: i32) {
+        let Some(instead_of) = self.entries.get(index).map(|entry| self.describe(entry)) else { return };
+        let text = self.pool.text(&instead_of);
         if let Some(entry) = self.entries.get_mut(index) {
             entry.action = match entry.action {
-                Action::Host(_) => Action::Host(HostStep::Fail { errno }),
-                Action::Child(_) => Action::Child(Step::Fail { errno }),
+                Action::Host(_) => Action::Host(HostStep::Fail { errno, instead_of }),
+                Action::Child(_) => Action::Child(Step::Fail { errno, instead_of: text }),
             };
         }
     }
