@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use libcontainer::{Bundle, ContainerId, CreateOptions, Runtime};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use super::host::Host;
 use super::invocation::Invocation;
@@ -79,6 +80,12 @@ impl<'a> Embedder<'a> {
 
 fn held() -> BTreeSet<String> {
     descriptors().into_iter().chain(children()).collect()
+}
+
+/// Reaps the children of this process that have ended, among them those of processes that were killed.
+pub fn reap_all() {
+    let ended = || waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    while let Ok(Some(_)) = ended() {}
 }
 
 /// Number and target of every open descriptor.

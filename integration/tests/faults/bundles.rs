@@ -6,8 +6,8 @@ use integration::harness::*;
 use serde_json::json;
 
 /// What `runc spec` writes.
-pub(super) fn default(host: Host) -> Sandbox {
-    let sandbox = Sandbox::on(host);
+pub(super) fn default() -> Sandbox {
+    let sandbox = Sandbox::new();
     sandbox.configure(|config| {
         config.probe(&["exit", "7"]);
     });

@@ -74,19 +74,18 @@ fn run_fails_at_every_step(sandbox: &Sandbox) {
 
 #[test]
 fn the_default_plan() {
-    alone(Host::Native, "fail::the_default_plan", || fails_at_every_step(&bundles::default(Host::Native)));
+    alone(Host::Native, "fail::the_default_plan", || fails_at_every_step(&bundles::default()));
 }
 
 #[test]
 fn the_default_plan_on_v2() {
-    // The process is on that host already.
-    alone(Host::V2, "fail::the_default_plan_on_v2", || fails_at_every_step(&bundles::default(Host::Native)));
+    alone(Host::V2, "fail::the_default_plan_on_v2", || fails_at_every_step(&bundles::default()));
 }
 
 #[test]
 fn the_default_plan_of_run() {
     let test = "fail::the_default_plan_of_run";
-    alone(Host::Native, test, || run_fails_at_every_step(&bundles::default(Host::Native)));
+    alone(Host::Native, test, || run_fails_at_every_step(&bundles::default()));
 }
 
 #[test]
@@ -111,13 +110,15 @@ fn dockers_plan() {
 #[test]
 fn leftovers_are_seen() {
     alone(Host::Native, "fail::leftovers_are_seen", || {
-        let sandbox = bundles::default(Host::Native);
+        let sandbox = bundles::default();
         let embedder = Embedder::new(&sandbox);
         let folder = std::fs::File::open("/").unwrap();
-        let mut zombie = std::process::Command::new("true").stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut zombie =
+            std::process::Command::new("true").stdout(std::process::Stdio::piped()).spawn().unwrap();
         // Nothing comes, and it is a zombie soon.
         std::io::Read::read_to_end(&mut zombie.stdout.take().unwrap(), &mut Vec::new()).unwrap();
-        let container = embedder.runtime.create(&embedder.id, &embedder.bundle(), &embedder.options()).unwrap();
+        let container =
+            embedder.runtime.create(&embedder.id, &embedder.bundle(), &embedder.options()).unwrap();
         let left = embedder.left();
         for what in ["process ", "cgroup ", "state ", "descriptor ", "child ", "(true)"] {
             assert!(left.iter().any(|line| line.contains(what)), "no {what} in {left:#?}");

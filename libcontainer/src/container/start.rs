@@ -34,16 +34,27 @@ impl Container {
             return Err(wrong_status("start", self.id(), status));
         };
         let outcome = gate.pass().map_err(|error| error.context(format_args!("start {}", self.id())))?;
-        if let Outcome::Failed(record) = outcome {
-            return Err(failure(self.id().as_str(), &stored, record));
-        }
-        if let Some(dead) = unexecuted(&stored)? {
-            return Err(died(self.id().as_str(), &stored, dead));
-        }
-        match outcome {
-            Outcome::Unheard => Err(wrong_status("start", self.id(), Status::Running)),
-            _ => claim.remove_gate(),
-        }
+        let error = match (outcome, unexecuted(&stored)?) {
+            (Outcome::Failed(record), _) => failure(self.id().as_str(), &stored, record),
+            (_, Some(dead)) => died(self.id().as_str(), &stored, dead),
+            (Outcome::Unheard, None) => return Err(wrong_status("start", self.id(), Status::Running)),
+            (Outcome::Silent, None) => return claim.remove_gate(),
+        };
+        Err(stopped(&stored, error))
+    }
+}
+
+/// The error, once the container has stopped: the process spoke its last word, or let go of the connection, a little
+/// before its end.
+fn stopped(stored: &Stored, error: Error) -> Error {
+    let waited = stored.process().and_then(|process| match process {
+        Some(process) => process.wait_ended(Some(PATIENCE)),
+        None => Ok(true),
+    });
+    match waited {
+        Ok(true) => error,
+        Ok(false) => error.context("the container's process does not end"),
+        Err(trouble) => error.context(trouble),
     }
 }
 

@@ -133,7 +133,8 @@ mod tests {
     fn the_fields_are_found_whatever_the_name() {
         let line = |name: &str| {
             let from_23_to_51 = "0 ".repeat(29);
-            format!("7 ({name}) S 1 7 7 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 4711 {from_23_to_51}9").into_bytes()
+            format!("7 ({name}) S 1 7 7 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 4711 {from_23_to_51}9")
+                .into_bytes()
         };
         for name in ["sh", "a b", "x) S 1 (", ")", ""] {
             let expected = Stat { start_time: 4711, flags: 4194560, exit_code: 9 };
