@@ -1,7 +1,7 @@
 //! The child is killed before every step that follows its birth.
 
 use integration::harness::*;
-use libcontainer::planner::{Action, Actor, HostStep, Injection, Plan};
+use libcontainer::planner::{Action, Actor, Entry, HostStep, Injection, Plan};
 use libcontainer::{Delete, Error};
 
 use super::bundles;
@@ -10,9 +10,7 @@ fn is_killed_before_every_step(sandbox: &Sandbox) {
     let embedder = Embedder::new(sandbox);
     let (bundle, options) = (embedder.bundle(), embedder.options());
     let plan = embedder.runtime.plan(&embedder.id, &bundle, &options).unwrap();
-    let birth =
-        plan.entries().iter().position(|entry| matches!(entry.action, Action::Host(HostStep::Clone { .. })));
-    for before in birth.unwrap() + 1..plan.entries().len() {
+    for before in birth(&plan)..plan.entries().len() {
         let options = options.clone().inject([Injection::KillChild { before }]);
         let error = match embedder.runtime.create(&embedder.id, &bundle, &options) {
             Err(error) => error,
@@ -26,6 +24,25 @@ fn is_killed_before_every_step(sandbox: &Sandbox) {
         assert_names(&error, &plan, before);
         assert_eq!(embedder.left(), Vec::<String>::new(), "{error}");
     }
+}
+
+/// As above for `run`, whose plan has neither a gate nor a step that waits at it.
+fn run_is_killed_before_every_step(sandbox: &Sandbox) {
+    let embedder = Embedder::new(sandbox);
+    let (bundle, options) = (embedder.bundle(), embedder.options());
+    let plan = embedder.runtime.plan(&embedder.id, &bundle, &options).unwrap();
+    for before in birth(&plan)..plan.entries().len() - 2 {
+        let options = options.clone().inject([Injection::KillChild { before }]);
+        let error = embedder.runtime.run(&embedder.id, &bundle, &options).unwrap_err().to_string();
+        assert!(error.contains(": step") && error.contains(": the container's first process "), "{error}");
+        assert_eq!(embedder.left(), Vec::<String>::new(), "{error}");
+    }
+}
+
+/// The index behind the child's birth. In the plan of `run` it is one less, for nothing opens a gate.
+fn birth(plan: &Plan) -> usize {
+    let clones = |entry: &Entry| matches!(entry.action, Action::Host(HostStep::Clone { .. }));
+    plan.entries().iter().position(clones).unwrap() + 1
 }
 
 /// Whoever is killed says nothing: known are the steps that it had to do, and how it ended. Where the host goes on for a
@@ -56,6 +73,12 @@ fn the_default_plan() {
 fn the_default_plan_on_v2() {
     let test = "kill_child::the_default_plan_on_v2";
     alone(Host::V2, test, || is_killed_before_every_step(&bundles::default()));
+}
+
+#[test]
+fn the_default_plan_of_run() {
+    let test = "kill_child::the_default_plan_of_run";
+    alone(Host::Native, test, || run_is_killed_before_every_step(&bundles::default()));
 }
 
 #[test]

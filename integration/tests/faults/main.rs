@@ -3,5 +3,6 @@
 
 mod bundles;
 mod fail;
+mod gate;
 mod kill_child;
 mod kill_host;
