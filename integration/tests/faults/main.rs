@@ -6,3 +6,5 @@ mod fail;
 mod gate;
 mod kill_child;
 mod kill_host;
+mod trap;
+mod watch;
