@@ -6,12 +6,13 @@ use std::env;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use libcontainer::{Bundle, ContainerId, CreateOptions, Runtime};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use super::host::Host;
-use super::invocation::Invocation;
+use super::invocation::{Invocation, PATIENCE};
 use super::sandbox::Sandbox;
 
 const ALONE: &str = "TEST_ALONE";
@@ -29,10 +30,16 @@ pub fn again(host: Host, test: &str) -> Invocation {
 /// Plays `body`, the body of `test`, in a process of its own on `host`.
 #[track_caller]
 pub fn alone(host: Host, test: &str, body: impl FnOnce()) {
+    alone_for(PATIENCE, host, test, body);
+}
+
+/// As [`alone`], for bodies that take longer.
+#[track_caller]
+pub fn alone_for(patience: Duration, host: Host, test: &str, body: impl FnOnce()) {
     if env::var_os(ALONE).is_some() {
         return body();
     }
-    let output = again(host, test).output();
+    let output = again(host, test).patience(patience).output();
     // Why a test was skipped, among others.
     std::io::stderr().write_all(output.stderr().as_bytes()).expect("standard error");
     let output = output.success();

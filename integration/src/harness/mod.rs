@@ -19,7 +19,7 @@ pub use build::{Runtime, copy_probe, probe, runtime};
 pub use config::Config;
 pub use console::Console;
 pub use container::Container;
-pub use embed::{Embedder, again, alone, reap_all};
+pub use embed::{Embedder, again, alone, alone_for, reap_all};
 pub use holder::Holder;
 pub use host::{Host, cgroups_named, processes_of, wait_until_gone};
 pub use invocation::{Invocation, Output, Running};
