@@ -34,13 +34,15 @@ mod launch;
 pub mod planner;
 pub mod seccomp;
 pub mod spec;
+mod status;
 mod sys;
 
 pub use bundle::Bundle;
-pub use container::{Container, CreateOptions, Delete, ExitStatus, Runtime, Signals, State, Status};
+pub use container::{Container, CreateOptions, Delete, ExitStatus, Runtime, Signals, State};
 pub use error::{Error, ErrorKind, Result, StepFailure};
 pub use id::ContainerId;
 pub use planner::Plan;
+pub use status::Status;
 
 /// The version of the OCI runtime specification that this library implements.
 pub const SPEC_VERSION: &str = "1.3.0";

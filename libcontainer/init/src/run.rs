@@ -4,6 +4,7 @@ use crate::buffer::Buffer;
 use crate::link::{self, Record};
 use crate::op::Op;
 use crate::program::{CText, Program};
+use crate::resolve::Parent;
 use crate::slot::{CGROUP, GATE, PROC};
 use crate::step::Step;
 use crate::sys::{self, Clone, Handle, Side};
@@ -18,6 +19,8 @@ struct Context<'p, 'a> {
     found: Option<CText<'a>>,
     /// Whether root could enter the working folder.
     entered: bool,
+    /// The folder of the node or link that was made last.
+    parent: Option<Parent<'a>>,
     /// The text of `HOME=`, which the environment points to.
     home: Buffer,
 }
@@ -36,7 +39,8 @@ pub fn run(program: &mut Program<'_>) -> ! {
     let mut next = program.cloned_by.wrapping_add(1);
     let mut has_news = false;
     let link = program.link;
-    let mut context = Context { program, link, found: None, entered: false, home: Buffer::new() };
+    let mut context =
+        Context { program, link, found: None, entered: false, parent: None, home: Buffer::new() };
     for entry in entries {
         if entry.index != next {
             turn(context.link, next.wrapping_sub(1), has_news);
@@ -69,6 +73,9 @@ impl<'a> Context<'_, 'a> {
     fn take(&mut self, index: u32, step: &Step) -> Result<Next> {
         if let Step::CloneInit { flags } = *step {
             return self.clone_init(index, flags);
+        }
+        if !matches!(step, Step::Node { .. } | Step::Link { .. }) {
+            self.parent = None;
         }
         self.namespaces(step)
             .or_else(|| self.file_system(step))
@@ -113,9 +120,9 @@ impl<'a> Context<'_, 'a> {
                 mount::attributes(program, target, attr, recursive)
             }
             Step::Node { path, mode, device, uid, gid } => {
-                device::node(program, &device::Node { path, mode, device, uid, gid })
+                device::node(program, &mut self.parent, &device::Node { path, mode, device, uid, gid })
             }
-            Step::Link { path, target } => device::link(program, path, target),
+            Step::Link { path, target } => device::link(program, &mut self.parent, path, target),
             Step::Terminal { uid, rows, columns } => console::terminal(program, uid, rows, columns),
             Step::Pivot => pivot::pivot(program),
             Step::MoveRoot => pivot::move_root(program),

@@ -57,6 +57,9 @@ fn turn(plan: &Plan, first: usize) -> String {
 
 /// What to try, where it is known.
 fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
+    if errno == Errno::NOSYS {
+        return Some("this needs Linux 5.14 or newer, and a sandbox around the runtime must allow the call");
+    }
     let Action::Child(step) = &entry.action else {
         return (operation == "clone3" && errno == Errno::NOSPC)
             .then_some("a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces");
@@ -89,5 +92,22 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
             Some("set process.noNewPrivileges, or grant CAP_SYS_ADMIN")
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planner::{Actor, HostStep};
+
+    #[test]
+    fn a_missing_system_call_leads_to_the_kernel() {
+        let entry = |actor, action| Entry { actor, action, pointer: None, meanwhile: false };
+        let host = entry(Actor::Host, Action::Host(HostStep::LendProc));
+        let init = entry(Actor::Init, Action::Child(Step::Pivot));
+        for entry in [host, init] {
+            assert!(hint(&entry, "openat2", Errno::NOSYS).is_some_and(|hint| hint.contains("Linux 5.14")));
+            assert_eq!(hint(&entry, "openat2", Errno::NOENT), None);
+        }
     }
 }

@@ -28,11 +28,11 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, entry) in self.entries.iter().enumerate() {
             let text = self.describe(entry);
+            let actor = entry.actor.as_str();
+            let actor = if entry.meanwhile { format!("{actor}|") } else { actor.to_owned() };
             match entry.undo() {
-                Some(undo) => {
-                    writeln!(f, "{index:3} {:5} {text:<64} undo: {undo}", entry.actor.as_str())?;
-                }
-                None => writeln!(f, "{index:3} {:5} {text}", entry.actor.as_str())?,
+                Some(undo) => writeln!(f, "{index:3} {actor:5} {text:<64} undo: {undo}")?,
+                None => writeln!(f, "{index:3} {actor:5} {text}")?,
             }
         }
         for warning in &self.warnings {
@@ -53,6 +53,7 @@ impl Plan {
                 "step": self.describe(entry),
                 "pointer": entry.pointer,
                 "undo": entry.undo(),
+                "meanwhile": entry.meanwhile,
             })
         });
         let warnings = self
@@ -246,7 +247,8 @@ fn mount(pool: &Pool, fs: &Filesystem, attr: &MountAttr, target: &str) -> String
     let attributes = attributes(&MountAttr { set: fs.attributes, ..*attr });
     let parts: Vec<&str> =
         [attributes.as_str(), &options].into_iter().filter(|part| !part.is_empty()).collect();
-    format!("mount {} on {target} ({})", pool.show(fs.fstype), parts.join(" "))
+    let options = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(" ")) };
+    format!("mount {} on {target}{options}", pool.show(fs.fstype))
 }
 
 fn maps(maps: &[IdMap]) -> String {

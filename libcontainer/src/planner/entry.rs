@@ -16,6 +16,9 @@ pub struct Entry {
     pub action: Action,
     /// JSON pointer of the configuration value behind it, if there is one.
     pub pointer: Option<String>,
+    /// Whether the host does it while the child is still at the entries before it, of which it needs nothing. The child
+    /// goes no further until it is done.
+    pub meanwhile: bool,
 }
 
 /// A process that takes part.

@@ -6,6 +6,7 @@ mod check;
 mod config;
 mod json;
 mod mount;
+mod nodes;
 mod problem;
 mod raw;
 mod resources;
