@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use libcontainer::{Bundle, ContainerId, CreateOptions, Runtime};
+use libcontainer::{Bundle, Container, ContainerId, CreateOptions, Delete, Runtime};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use super::host::Host;
@@ -80,8 +80,16 @@ impl<'a> Embedder<'a> {
     #[must_use]
     pub fn left(&self) -> Vec<String> {
         let mut left = self.sandbox.left();
-        left.extend(held().symmetric_difference(&self.before).cloned());
+        let now = held();
+        left.extend(now.difference(&self.before).cloned());
+        left.extend(self.before.difference(&now).map(|line| format!("lost: {line}")));
         left
+    }
+
+    /// Deletes a container that has ended, and lets go of it: the handle holds a descriptor.
+    #[track_caller]
+    pub fn delete(&self, container: Container) {
+        container.delete(Delete::Stopped).expect("delete");
     }
 }
 

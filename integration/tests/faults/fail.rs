@@ -20,7 +20,7 @@ fn fails_at_every_step(sandbox: &Sandbox) {
             // The step is behind the gate.
             Ok(container) => {
                 let error = container.start().unwrap_err();
-                container.delete(Delete::Stopped).unwrap();
+                embedder.delete(container);
                 error
             }
         };
@@ -30,7 +30,7 @@ fn fails_at_every_step(sandbox: &Sandbox) {
     let container = embedder.runtime.create(&embedder.id, &bundle, &options).unwrap();
     container.start().unwrap();
     assert_eq!(container.wait().unwrap(), Some(ExitStatus::Code(7)), "the plan works where nothing fails");
-    container.delete(Delete::Stopped).unwrap();
+    embedder.delete(container);
     assert_eq!(embedder.left(), Vec::<String>::new());
 }
 
@@ -68,7 +68,7 @@ fn run_fails_at_every_step(sandbox: &Sandbox) {
     let steps = embedder.runtime.plan(&embedder.id, &bundle, &embedder.options()).unwrap().entries().len();
     assert_eq!(index, steps - 2, "all steps but the opening of the gate and the waiting at it");
     assert_eq!(container.wait().unwrap(), Some(ExitStatus::Code(7)));
-    container.delete(Delete::Stopped).unwrap();
+    embedder.delete(container);
     assert_eq!(embedder.left(), Vec::<String>::new());
 }
 
@@ -124,6 +124,7 @@ fn leftovers_are_seen() {
             assert!(left.iter().any(|line| line.contains(what)), "no {what} in {left:#?}");
         }
         container.delete(Delete::Force).unwrap();
+        drop(container);
         drop(folder);
         zombie.wait().unwrap();
         assert_eq!(embedder.left(), Vec::<String>::new());

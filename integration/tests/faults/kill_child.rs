@@ -1,8 +1,8 @@
 //! The child is killed before every step that follows its birth.
 
 use integration::harness::*;
+use libcontainer::Error;
 use libcontainer::planner::{Action, Actor, Entry, HostStep, Injection, Plan};
-use libcontainer::{Delete, Error};
 
 use super::bundles;
 
@@ -17,7 +17,7 @@ fn is_killed_before_every_step(sandbox: &Sandbox) {
             // The step is behind the gate.
             Ok(container) => {
                 let error = container.start().unwrap_err();
-                container.delete(Delete::Stopped).unwrap();
+                embedder.delete(container);
                 error
             }
         };

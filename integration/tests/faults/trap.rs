@@ -7,8 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use integration::harness::*;
+use libcontainer::ExitStatus;
 use libcontainer::planner::Injection;
-use libcontainer::{Delete, ExitStatus};
 
 use super::{bundles, watch};
 
@@ -20,7 +20,7 @@ fn passes_trapped(sandbox: &Sandbox) {
     container.start().unwrap();
     // The trap is set until the end, and catches the program as soon as that allocates.
     assert_eq!(container.wait().unwrap(), Some(ExitStatus::Signal(libc::SIGSYS)));
-    container.delete(Delete::Stopped).unwrap();
+    embedder.delete(container);
     assert_eq!(embedder.left(), Vec::<String>::new());
 }
 
@@ -63,7 +63,7 @@ fn a_child_that_locks_is_caught() {
         // Without the trap the call is as harmless as any lock is most of the time.
         let container = embedder.runtime.run(&embedder.id, &bundle, &tripping).unwrap();
         assert_eq!(container.wait().unwrap(), Some(ExitStatus::Code(7)));
-        container.delete(Delete::Stopped).unwrap();
+        embedder.delete(container);
         let trapped = tripping.inject([Injection::Trap]);
         let error = embedder.runtime.run(&embedder.id, &bundle, &trapped).unwrap_err().to_string();
         assert!(error.contains("the container's first process was killed by signal 31"), "{error}");
