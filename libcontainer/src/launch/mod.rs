@@ -8,6 +8,7 @@
 mod clone;
 mod host;
 mod link;
+mod net_devices;
 mod report;
 mod undo;
 
@@ -28,6 +29,7 @@ use crate::sys::procfs::{Procfs, Stat};
 use crate::{ContainerId, Error, Result};
 
 use link::{Heard, Link};
+use net_devices::NetDevices;
 
 /// What is executed, and on what.
 pub(crate) struct Launch<'a> {
@@ -76,6 +78,9 @@ struct Engine<'a> {
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
+    /// Resource groups, in the order in which they were made.
+    rdt_groups: Vec<PathBuf>,
+    net_devices: Option<NetDevices>,
     pid_file: Option<PathBuf>,
 }
 
@@ -91,6 +96,8 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
         link: None,
         enter: None,
         init: None,
+        rdt_groups: Vec::new(),
+        net_devices: None,
         pid_file: None,
     };
     match engine.execute() {
@@ -114,6 +121,7 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         phase: Phase::Creating,
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
+        resctrl: launch.plan.resctrl(),
         own_pid_namespace: launch.config.namespaces.pid.membership != crate::spec::Membership::Host,
         has_process: launch.config.process.is_some(),
         late: late_steps(launch.plan),
