@@ -25,6 +25,7 @@ use crate::container::store::Claim;
 use crate::facts::Handles;
 use crate::planner::{Action, Actor, Plan};
 use crate::sys::pidfd::Process;
+use crate::sys::procfs::{Procfs, Stat};
 use crate::{ContainerId, Error, Result};
 
 use link::{Heard, Link};
@@ -222,10 +223,17 @@ impl Engine<'_> {
                 Err((index as usize, fault))
             }
             // Close-on-exec: the link ends when the program takes over.
-            Heard::Closed if end == plan.entries().len() => Ok(Turn::Gone),
+            Heard::Closed if end == plan.entries().len() && self.has_executed() => Ok(Turn::Gone),
             Heard::Closed => Err((index, self.lost(Errno::PIPE))),
             Heard::Done(..) => Err((index, Fault::Call("recvmsg", Errno::PROTO))),
         }
+    }
+
+    /// Whether the program has taken over: a process that was killed closes the link as well.
+    fn has_executed(&self) -> bool {
+        let pid = self.init.as_ref().map(Process::pid);
+        let stat = pid.and_then(|pid| Procfs::open().and_then(|procfs| procfs.stat(pid)).ok().flatten());
+        stat.is_none_or(Stat::has_executed)
     }
 
     /// How the child ended, now that its end of the link is closed; else why nothing was heard of it.

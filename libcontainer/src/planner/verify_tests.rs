@@ -78,6 +78,14 @@ fn actors() -> Vec<(Rule, &'static str, Damage)> {
             "v2",
             Change(|plan| plan.entries.iter_mut().for_each(|entry| entry.meanwhile = true)),
         ),
+        (
+            Rule::Meanwhile,
+            "v1",
+            Change(|plan| {
+                let writes = plan.entries.iter_mut().find(|entry| host!(HostStep::Devices(_))(entry));
+                writes.unwrap().meanwhile = true;
+            }),
+        ),
         (Rule::LastIsExec, "v2", Remove(exec)),
         (Rule::NothingAfterExec, "v2", Move(exec, child!(Step::NoNewPrivileges))),
         (Rule::Claimed, "v2", Remove(claim)),
