@@ -157,14 +157,15 @@ impl<'a> Context<'_, 'a> {
     fn program(&mut self, step: &Step) -> Result<()> {
         match *step {
             Step::Home { uid, place } => self.home(uid, place),
-            Step::Find { candidates } => {
-                self.found = Some(exec::find(self.program, candidates)?);
+            Step::Find { candidates, in_path } => {
+                self.found = Some(exec::find(self.program, candidates, in_path)?);
                 Ok(())
             }
             Step::WaitForStart => self.wait_for_start(),
+            Step::Signals => exec::signals(),
             Step::Seccomp { flags } => sys::load_filter(self.program.filter, flags),
             Step::Exec => match self.found {
-                Some(path) => Err(exec::exec(self.program, path)),
+                Some(path) => Err(sys::execve(path, self.program.argv, self.program.envp)),
                 None => Err(Fault { op: Op::Exec, errno: libc::ENOENT }),
             },
             #[cfg(feature = "fault-injection")]

@@ -239,9 +239,13 @@ pub enum Step {
     Find {
         /// Candidates, a list in order of preference.
         candidates: Text,
+        /// Whether they come from `PATH`.
+        in_path: bool,
     },
     /// Waits until `start` connects to the gate, and answers to it from then on.
     WaitForStart,
+    /// Gives signals back as the program expects them: default actions, none blocked.
+    Signals,
     /// Sets the capability sets, and drops what keeping them across the change of user needed.
     Capabilities {
         /// Effective.

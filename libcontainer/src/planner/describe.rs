@@ -150,8 +150,11 @@ impl Plan {
             Step::Regain { .. } => "regain capabilities until the end of the set-up".into(),
             Step::CwdAgain { path } => format!("verify working folder {}", pool.show(path)),
             Step::Home { uid, .. } => format!("look up HOME of user {uid}"),
-            Step::Find { candidates } => format!("find program {}", pool.show_list(candidates).join(" or ")),
+            Step::Find { candidates, .. } => {
+                format!("find program {}", pool.show_list(candidates).join(" or "))
+            }
             Step::WaitForStart => "wait for start".into(),
+            Step::Signals => "reset and unblock signals".into(),
             Step::Capabilities { effective, permitted, inheritable, ambient } => format!(
                 "set capabilities effective {effective:#x} permitted {permitted:#x} inheritable {inheritable:#x} \
                  ambient {ambient:#x}"

@@ -30,6 +30,7 @@ pub(super) fn plan(build: &mut Build<'_>, devices: Devices) -> Result<Prepared> 
         if !build.request.options.at_once {
             build.init(Step::WaitForStart);
         }
+        build.init(Step::Signals);
         build.init_for(Step::Exec, "/process");
         return Ok(Prepared::default());
     };
@@ -43,6 +44,7 @@ pub(super) fn plan(build: &mut Build<'_>, devices: Devices) -> Result<Prepared> 
     if !build.request.options.at_once {
         build.init(Step::WaitForStart);
     }
+    build.init(Step::Signals);
     give_up_privileges(build, process, &capabilities, filter.as_ref());
     build.init_for(Step::Exec, "/process/args/0");
     let argv = process.args.iter().map(|arg| build.pool.text(arg)).collect();
@@ -160,9 +162,9 @@ fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilitie
     }
     build.init_for(Step::User { uid: process.uid, gid: process.gid }, "/process/user");
     build.init_for(Step::CwdAgain { path: cwd }, "/process/cwd");
-    let candidates = candidates(process);
-    let candidates = build.pool.list(candidates);
-    build.init_for(Step::Find { candidates }, "/process/args/0");
+    let in_path = process.args.first().is_some_and(|program| !program.contains('/'));
+    let candidates = build.pool.list(candidates(process));
+    build.init_for(Step::Find { candidates, in_path }, "/process/args/0");
 }
 
 /// Where in the environment `HOME` belongs, if it has to be looked up: after the rest if it is not there.

@@ -37,6 +37,7 @@ rules! {
     GateStartsTurn: "waiting for start begins a turn, as the host does not wait for its end",
     NoHostAfterGate: "the host has no turn after the gate",
     Meanwhile: "what is done beside the child's turn needs nothing of it",
+    SignalsFirst: "signals are given back before the filter and exec",
     LastIsExec: "the last entry is exec",
     NothingAfterExec: "nothing follows exec",
     Claimed: "the name is taken before the host is changed",

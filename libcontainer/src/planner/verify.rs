@@ -62,6 +62,7 @@ struct World {
     user_changed: bool,
     found: bool,
     gated: bool,
+    signals_reset: bool,
     capabilities_set: bool,
     no_new_privileges: bool,
     filtered: bool,
@@ -281,6 +282,10 @@ impl World {
                 self.require(self.previous == Some(Actor::Host), Rule::GateStartsTurn);
                 self.gated = true;
             }
+            Step::Signals => {
+                self.require(!self.filtered, Rule::SignalsFirst);
+                self.signals_reset = true;
+            }
             Step::Capabilities { .. } => {
                 self.require(self.user_changed, Rule::CapabilitiesAsUser);
                 self.capabilities_set = true;
@@ -307,6 +312,7 @@ impl World {
         self.require(self.found || !self.has_program, Rule::FoundFirst);
         self.require(self.capabilities_set || !self.has_program, Rule::CapabilitiesFirst);
         self.require(self.filtered || !self.has_filter, Rule::FilterLoaded);
+        self.require(self.signals_reset, Rule::SignalsFirst);
         self.executed = true;
     }
 }

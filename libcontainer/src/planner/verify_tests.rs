@@ -164,6 +164,8 @@ fn privileges() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::LimitsPrivileged, "v2", Move(capabilities, rlimit)),
         (Rule::FoundAsUser, "v2", Move(child!(Step::Find { .. }), user)),
         (Rule::CapabilitiesAsUser, "v2", Move(capabilities, user)),
+        (Rule::SignalsFirst, "v2", Remove(child!(Step::Signals))),
+        (Rule::SignalsFirst, after, Move(child!(Step::Signals), exec)),
         (Rule::NoNewPrivilegesFirst, after, Move(filter, no_new)),
         (Rule::FilterOrder, after, Remove(no_new)),
         (Rule::FilterOrder, before, Move(filter, exec)),
