@@ -4,12 +4,17 @@ mod capabilities;
 mod devices;
 mod env;
 mod idmap;
+mod memory;
 mod namespaces;
+mod numbers;
+mod personality;
 mod process;
 mod propagation;
 mod rlimits;
+mod scheduling;
 mod sysctl;
 mod text;
+mod time;
 mod top;
 mod unsupported;
 
@@ -49,6 +54,9 @@ pub(super) fn config(raw: Spec, bundle: &Path) -> Checked<Config> {
         cgroups_path: top::cgroups_path(linux.cgroups_path)?,
         resources: linux.resources.map(Into::into),
         seccomp: seccomp::profile(linux.seccomp)?,
+        personality: linux.personality.as_ref().map(personality::personality).transpose()?,
+        memory_policy: linux.memory_policy.as_ref().map(memory::policy).transpose()?,
+        time_offsets: time::offsets(&linux.time_offsets, &namespaces)?,
         annotations: raw.annotations,
         namespaces,
         warnings,

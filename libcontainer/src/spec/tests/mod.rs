@@ -8,6 +8,7 @@ mod load;
 mod mounts;
 mod never_panics;
 mod process;
+mod scheduling;
 mod sysctl;
 mod top;
 mod unsupported;
