@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::spec::ExecAffinity;
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result};
 
@@ -34,6 +35,9 @@ pub(crate) struct Stored {
     pub(crate) own_pid_namespace: bool,
     /// Whether the configuration has a process; without one the container cannot be started.
     pub(crate) has_process: bool,
+    /// On which CPUs `exec` runs its programs, if the configuration says.
+    #[serde(default, skip_serializing_if = "ExecAffinity::is_empty")]
+    pub(crate) exec_affinity: ExecAffinity,
     /// The plan entries behind the gate, so that `start` can say which of them failed.
     pub(crate) late: Vec<LateStep>,
 }
@@ -134,6 +138,7 @@ pub(super) mod tests {
             cgroups: Vec::new(),
             own_pid_namespace: true,
             has_process: true,
+            exec_affinity: ExecAffinity::default(),
             late: Vec::new(),
         }
     }
@@ -148,6 +153,7 @@ pub(super) mod tests {
     fn a_record_survives_being_written_and_read() {
         let mut record = stored("web");
         record.init = Some(Init { pid: 7, start_time: u64::MAX });
+        record.exec_affinity = ExecAffinity { initial: Some(vec![1]), last: Some(vec![0, 2]) };
         record.late = vec![LateStep {
             index: 3,
             total: 4,

@@ -40,6 +40,23 @@ pub struct Facts {
     /// `CLONE_NEW*` of the namespaces to be joined that belong to the user namespace to be joined.
     #[serde(default)]
     pub owned_by_joined_user: BTreeSet<u32>,
+    /// The caller, if the configuration has id maps that it may not write with a capability of its own.
+    #[serde(default)]
+    pub unprivileged: Option<Unprivileged>,
+}
+
+/// A caller without the capabilities to write any id map.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Unprivileged {
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+    /// The program that writes user maps for others, from `PATH`.
+    pub newuidmap: Option<PathBuf>,
+    /// Likewise for groups.
+    pub newgidmap: Option<PathBuf>,
 }
 
 /// What is behind a path.

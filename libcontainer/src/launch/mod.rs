@@ -8,6 +8,7 @@
 mod clone;
 mod host;
 mod link;
+mod process;
 mod report;
 mod undo;
 
@@ -102,6 +103,7 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
 }
 
 fn first_record(launch: &Launch<'_>) -> Stored {
+    let process = launch.config.process.as_ref();
     Stored {
         version: VERSION,
         id: launch.id.to_string(),
@@ -113,8 +115,9 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         phase: Phase::Creating,
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
-        own_pid_namespace: launch.config.namespaces.pid.membership != crate::spec::Membership::Host,
-        has_process: launch.config.process.is_some(),
+        own_pid_namespace: launch.config.namespaces.pid.membership == crate::spec::Membership::New,
+        has_process: process.is_some(),
+        exec_affinity: process.map(|process| process.exec_affinity.clone()).unwrap_or_default(),
         late: late_steps(launch.plan),
     }
 }

@@ -46,6 +46,7 @@ fn what_the_host_makes_is_undone() {
         HostStep::LendProc | HostStep::LendTree(_) | HostStep::LendNamespace { .. } => false,
         HostStep::ConnectConsole { .. } | HostStep::SendPidfd { .. } => false,
         HostStep::JoinCgroup | HostStep::IdMaps { .. } | HostStep::OomScore { .. } => false,
+        HostStep::TimeOffsets(_) | HostStep::Schedule(_) | HostStep::IoPriority(_) => false,
         #[cfg(feature = "fault-injection")]
         HostStep::Fail { .. } | HostStep::Die | HostStep::KillChild => false,
     };
