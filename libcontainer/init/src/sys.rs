@@ -577,8 +577,8 @@ pub fn personality(domain: u32) -> Result<()> {
 /// `set_mempolicy(2)`; `nodes` is a bit mask in the order of the machine, a whole number of 64-bit words.
 pub fn set_mempolicy(mode: u32, nodes: &[u32]) -> Result<()> {
     // The kernel counts one bit more than it reads.
-    let bits = if nodes.is_empty() { 0 } else { nodes.len() * 32 + 1 };
-    // SAFETY: the kernel reads (bits - 1) / 8 bytes, which `nodes` has; none at all if there are no bits.
+    let bits = nodes.len().wrapping_mul(32).wrapping_add(1);
+    // SAFETY: the kernel reads (bits - 1) / 8 bytes, which `nodes` has.
     unsafe { call!(SetMempolicy, SYS_set_mempolicy, mode, nodes.as_ptr(), bits) }.map(drop)
 }
 

@@ -35,7 +35,15 @@ impl Link {
         send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL).map(drop)
     }
 
+    /// A child that ends without having read everything resets the connection; what it said comes after that error.
     pub(super) fn hear(&self) -> io::Result<Heard> {
+        match self.receive() {
+            Err(Errno::CONNRESET) => self.receive(),
+            other => other,
+        }
+    }
+
+    fn receive(&self) -> io::Result<Heard> {
         let mut bytes = [0; Record::SIZE];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -65,4 +73,21 @@ pub(super) fn send_fd(socket: &OwnedFd, fd: impl rustix::fd::AsFd) -> io::Result
         return Err(Errno::NOBUFS);
     }
     sendmsg(socket, &[IoSlice::new(b"pidfd")], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The host lets a child go on before it has heard that the child failed.
+    #[test]
+    fn what_a_child_says_is_heard_although_it_did_not_listen() {
+        let (ours, theirs) = Link::pair().unwrap();
+        ours.go().unwrap();
+        let failed = Record { kind: Record::FAILED, index: 7, ..Record::go() };
+        send(&theirs, &failed.to_bytes(), SendFlags::NOSIGNAL).unwrap();
+        drop(theirs);
+        assert!(matches!(ours.hear(), Ok(Heard::Failed(Record { index: 7, .. }))));
+        assert!(matches!(ours.hear(), Ok(Heard::Closed)));
+    }
 }

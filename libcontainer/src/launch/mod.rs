@@ -182,7 +182,11 @@ impl Engine<'_> {
 
     fn go(&mut self, index: usize) -> std::result::Result<(), Failure> {
         let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
-        link.go().map_err(|errno| (index, self.lost(errno)))
+        link.go().map_err(|errno| match link.hear() {
+            // It has failed before it was to go on.
+            Ok(Heard::Failed(record)) => failed(record),
+            _ => (index, self.lost(errno)),
+        })
     }
 
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.
@@ -202,10 +206,7 @@ impl Engine<'_> {
                 }
                 Ok(Turn::Over)
             }
-            Heard::Failed(Record { index, op, errno, .. }) => {
-                let fault = Fault::Call(libcontainer_init::op::name(op), Errno::from_raw_os_error(errno));
-                Err((index as usize, fault))
-            }
+            Heard::Failed(record) => Err(failed(record)),
             // Close-on-exec: the link ends when the program takes over.
             Heard::Closed if end == plan.entries().len() => Ok(Turn::Gone),
             Heard::Closed => Err((index, self.lost(Errno::PIPE))),
@@ -223,6 +224,12 @@ impl Engine<'_> {
             _ => Fault::Call("recvmsg", errno),
         }
     }
+}
+
+fn failed(record: Record) -> Failure {
+    let Record { index, op, errno, .. } = record;
+    let fault = Fault::Call(libcontainer_init::op::name(op), Errno::from_raw_os_error(errno));
+    (index as usize, fault)
 }
 
 enum Turn {
