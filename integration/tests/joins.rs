@@ -264,7 +264,6 @@ fn with_orphans(sandbox: &Sandbox, path: Option<&str>) {
 
 #[test]
 fn kill_in_a_pid_namespace_of_others_ends_the_whole_cgroup() {
-    differs_from!("runc", "it kills the first process alone");
     with_orphans(&Sandbox::new(), None);
     let holder = holder();
     with_orphans(&Sandbox::new(), Some(&held(&holder, "pid")));

@@ -186,22 +186,19 @@ fn execution_domains_and_flags_that_do_not_exist_are_refused() {
     }
 }
 
-#[test]
-fn the_memory_policy_is_as_asked_for() {
-    differs_from!("runc", "this version does not know memory policies");
-    let policies = [
-        (json!({ "mode": "MPOL_BIND", "nodes": "0" }), 2, json!([0])),
-        (
-            json!({ "mode": "MPOL_INTERLEAVE", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"] }),
-            3 | 1 << 15,
-            json!([0]),
-        ),
-        (json!({ "mode": "MPOL_PREFERRED", "nodes": "0" }), 1, json!([0])),
-        (json!({ "mode": "MPOL_LOCAL" }), 4, json!([])),
-    ];
-    for (asked, mode, nodes) in policies {
-        let report = Sandbox::new().report(|config| config["linux"]["memoryPolicy"] = asked.clone());
-        assert_eq!(report["scheduling"]["memory"], json!({ "mode": mode, "nodes": nodes }), "{asked}");
+on_hosts! {
+    fn the_memory_policy_is_as_asked_for(host: Host) {
+        differs_from!("runc", "this version does not know memory policies");
+        let policies = [
+            (json!({ "mode": "MPOL_BIND", "nodes": "0" }), 2, json!([0])),
+            (json!({ "mode": "MPOL_INTERLEAVE", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"] }), 3 | 1 << 15, json!([0])),
+            (json!({ "mode": "MPOL_PREFERRED", "nodes": "0" }), 1, json!([0])),
+            (json!({ "mode": "MPOL_LOCAL" }), 4, json!([])),
+        ];
+        for (asked, mode, nodes) in policies {
+            let report = Sandbox::on(host).report(|config| config["linux"]["memoryPolicy"] = asked.clone());
+            assert_eq!(report["scheduling"]["memory"], json!({ "mode": mode, "nodes": nodes }), "{asked}");
+        }
     }
 }
 
