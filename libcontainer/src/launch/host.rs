@@ -11,13 +11,15 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::link::{Link, send_fd};
+use super::net_devices::NetDevices;
 use super::{Engine, Fault, clone};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
 use crate::planner::{Action, Actor, HostStep, Source, Tree};
+use crate::spec::NetDevice;
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
-use crate::{Error, cgroup};
+use crate::{Error, cgroup, resctrl};
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
 
@@ -56,6 +58,14 @@ impl Engine<'_> {
             HostStep::Limit(write) => Ok(self.cgroups()?.apply(std::slice::from_ref(write))?),
             HostStep::Devices(devices) => Ok(self.cgroups()?.restrict_devices(devices)?),
             HostStep::JoinCgroup => Ok(self.cgroups()?.join_v1(self.init()?.pid().as_raw_nonzero().get())?),
+            HostStep::CreateRdtGroup(group) => {
+                resctrl::create(group)?;
+                self.rdt_groups.push(group.path.clone());
+                Ok(())
+            }
+            HostStep::JoinRdtGroups(groups) => {
+                Ok(resctrl::join(groups, self.init()?.pid().as_raw_nonzero().get())?)
+            }
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(index, *actor, *flags, *into_cgroup),
             HostStep::Adopt => self.adopt(),
             HostStep::TimeOffsets(offsets) => self.time_offsets(offsets),
@@ -63,6 +73,7 @@ impl Engine<'_> {
                 self.id_maps((uids, uid_writer), (gids, gid_writer))
             }
             HostStep::OomScore { value } => self.oom_score(*value),
+            HostStep::MoveNetDevice(device) => self.move_net_device(device),
             HostStep::Schedule(scheduler) => self.schedule(scheduler),
             HostStep::IoPriority(priority) => self.io_priority(*priority),
             HostStep::PidFile { path } => self.write_pid_file(path),
@@ -71,7 +82,7 @@ impl Engine<'_> {
                 send_fd(&socket, self.init()?).map_err(call("sendmsg"))
             }
             #[cfg(feature = "fault-injection")]
-            HostStep::Fail { errno } => Err(Fault::Call("verify", Errno::from_raw_os_error(*errno))),
+            HostStep::Fail { errno, .. } => Err(Fault::Call("verify", Errno::from_raw_os_error(*errno))),
             #[cfg(feature = "fault-injection")]
             HostStep::Die => {
                 rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
@@ -79,8 +90,9 @@ impl Engine<'_> {
             }
             #[cfg(feature = "fault-injection")]
             HostStep::KillChild => {
-                let child = self.init.as_ref().or(self.enter.as_ref());
-                child.map_or(Ok(()), |child| child.signal(libc::SIGKILL)).map_err(call("pidfd_send_signal"))
+                let Some(child) = self.init.as_ref().or(self.enter.as_ref()) else { return Ok(()) };
+                child.signal(libc::SIGKILL).map_err(call("pidfd_send_signal"))?;
+                Ok(child.wait_ended(None).map(drop)?)
             }
         }
     }
@@ -227,6 +239,15 @@ impl Engine<'_> {
         let Some(enter) = self.enter.take() else { return Err(Fault::Call("waitid", Errno::CHILD)) };
         enter.wait_child()?;
         self.init().map(drop)
+    }
+
+    fn move_net_device(&mut self, device: &NetDevice) -> Result<()> {
+        let init = self.init.as_ref().ok_or(Fault::Call("pidfd_open", Errno::SRCH))?;
+        let devices = match &mut self.net_devices {
+            Some(devices) => devices,
+            none => none.insert(NetDevices::new(init)?),
+        };
+        devices.attach(device, init.pid())
     }
 
     fn write_pid_file(&mut self, path: &Path) -> Result<()> {

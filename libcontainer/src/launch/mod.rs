@@ -8,6 +8,7 @@
 mod clone;
 mod host;
 mod link;
+mod net_devices;
 mod process;
 mod report;
 mod undo;
@@ -25,9 +26,11 @@ use crate::container::store::Claim;
 use crate::facts::Handles;
 use crate::planner::{Action, Actor, Plan};
 use crate::sys::pidfd::Process;
+use crate::sys::procfs::{Procfs, Stat};
 use crate::{ContainerId, Error, Result};
 
 use link::{Heard, Link};
+use net_devices::NetDevices;
 
 /// What is executed, and on what.
 pub(crate) struct Launch<'a> {
@@ -76,6 +79,9 @@ struct Engine<'a> {
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
+    /// Resource groups, in the order in which they were made.
+    rdt_groups: Vec<PathBuf>,
+    net_devices: Option<NetDevices>,
     pid_file: Option<PathBuf>,
 }
 
@@ -91,6 +97,8 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
         link: None,
         enter: None,
         init: None,
+        rdt_groups: Vec::new(),
+        net_devices: None,
         pid_file: None,
     };
     match engine.execute() {
@@ -115,6 +123,7 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         phase: Phase::Creating,
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
+        resctrl: launch.plan.resctrl(),
         own_pid_namespace: launch.config.namespaces.pid.membership == crate::spec::Membership::New,
         has_process: process.is_some(),
         exec_affinity: process.map(|process| process.exec_affinity.clone()).unwrap_or_default(),
@@ -157,7 +166,7 @@ impl Engine<'_> {
                     let next = self.meanwhile(plan, end)?;
                     may_go = next > end && is_childs(plan, next);
                     if may_go {
-                        self.go(next)?;
+                        self.go_ahead(next)?;
                     }
                     match self.wait(plan, index, end)? {
                         Turn::Over => index = next,
@@ -182,11 +191,17 @@ impl Engine<'_> {
 
     fn go(&mut self, index: usize) -> std::result::Result<(), Failure> {
         let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
-        link.go().map_err(|errno| match link.hear() {
-            // It has failed before it was to go on.
-            Ok(Heard::Failed(record)) => failed(record),
-            _ => (index, self.lost(errno)),
-        })
+        link.go().map_err(|errno| (index, self.lost(errno)))
+    }
+
+    /// As [`Self::go`], before the child has said that its turn is over. One that failed in it is gone by now, perhaps;
+    /// its last words are what the wait for the end of that turn hears.
+    fn go_ahead(&mut self, index: usize) -> std::result::Result<(), Failure> {
+        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        match link.go() {
+            Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err((index, Fault::Call("sendmsg", errno))),
+        }
     }
 
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.
@@ -206,12 +221,22 @@ impl Engine<'_> {
                 }
                 Ok(Turn::Over)
             }
-            Heard::Failed(record) => Err(failed(record)),
+            Heard::Failed(Record { index, op, errno, .. }) => {
+                let fault = Fault::Call(libcontainer_init::op::name(op), Errno::from_raw_os_error(errno));
+                Err((index as usize, fault))
+            }
             // Close-on-exec: the link ends when the program takes over.
-            Heard::Closed if end == plan.entries().len() => Ok(Turn::Gone),
+            Heard::Closed if end == plan.entries().len() && self.has_executed() => Ok(Turn::Gone),
             Heard::Closed => Err((index, self.lost(Errno::PIPE))),
             Heard::Done(..) => Err((index, Fault::Call("recvmsg", Errno::PROTO))),
         }
+    }
+
+    /// Whether the program has taken over: a process that was killed closes the link as well.
+    fn has_executed(&self) -> bool {
+        let pid = self.init.as_ref().map(Process::pid);
+        let stat = pid.and_then(|pid| Procfs::open().and_then(|procfs| procfs.stat(pid)).ok().flatten());
+        stat.is_none_or(Stat::has_executed)
     }
 
     /// How the child ended, now that its end of the link is closed; else why nothing was heard of it.
@@ -224,12 +249,6 @@ impl Engine<'_> {
             _ => Fault::Call("recvmsg", errno),
         }
     }
-}
-
-fn failed(record: Record) -> Failure {
-    let Record { index, op, errno, .. } = record;
-    let fault = Fault::Call(libcontainer_init::op::name(op), Errno::from_raw_os_error(errno));
-    (index as usize, fault)
 }
 
 enum Turn {

@@ -4,11 +4,13 @@
 //! after it: such membership needs `Enter`, a process that joins first and then clones the container. Otherwise
 //! the host clones it directly.
 
+use std::path::PathBuf;
+
 use libcontainer_init::Step;
 
 use super::build::Build;
 use super::entry::{Actor, HostStep};
-use super::{cgroups, idmap};
+use super::{cgroups, idmap, resctrl};
 use crate::cgroup::{Placement, Write};
 use crate::spec::{Membership, Namespace, Namespaces};
 use crate::{Error, ErrorKind, Result};
@@ -42,7 +44,12 @@ const NEWTIME: u32 = CLONE_NEWTIME as u32;
 const NEWUSER: u32 = libc::CLONE_NEWUSER as u32;
 
 /// Clones, joins and unshares, up to the point where the container's first process has all its namespaces.
-pub(super) fn enter(build: &mut Build<'_>, placement: &Placement, late: Vec<Write>) -> Result<()> {
+pub(super) fn enter(
+    build: &mut Build<'_>,
+    placement: &Placement,
+    late: Vec<Write>,
+    groups: Vec<PathBuf>,
+) -> Result<()> {
     let namespaces = &build.request.config.namespaces;
     refuse_host_mounts(namespaces)?;
     let into_cgroup = placement.unified().is_some();
@@ -60,6 +67,7 @@ pub(super) fn enter(build: &mut Build<'_>, placement: &Placement, late: Vec<Writ
     for write in late {
         cgroups::limit(build, write);
     }
+    resctrl::join(build, groups);
     idmap::plan(build)?;
     if let Some(value) = oom_score(build).filter(|_| has_user) {
         build.host_for(HostStep::OomScore { value }, "/process/oomScoreAdj");
@@ -140,7 +148,7 @@ struct Join {
     slot: libcontainer_init::Slot,
     pointer: String,
     owned_by_user: bool,
-    path: std::path::PathBuf,
+    path: PathBuf,
 }
 
 impl Join {

@@ -25,13 +25,12 @@ fn halves(word: u64) -> [u32; 2] {
     if cfg!(target_endian = "little") { [low, high] } else { [high, low] }
 }
 
-/// What the host sets for it: the set-up is over and has run as fast as it could. Whether there was anything.
-pub(super) fn by_host(build: &mut Build<'_>, process: &Process) -> bool {
+/// What the host sets for it, with privileges that it may not have.
+pub(super) fn by_host(build: &mut Build<'_>, process: &Process) {
     if let Some(scheduler) = process.scheduler {
         build.host_for(HostStep::Schedule(scheduler), "/process/scheduler");
     }
     if let Some(priority) = process.io_priority {
         build.host_for(HostStep::IoPriority(priority), "/process/ioPriority");
     }
-    process.scheduler.is_some() || process.io_priority.is_some()
 }

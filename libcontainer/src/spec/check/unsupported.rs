@@ -29,11 +29,7 @@ fn hooks(hooks: &Hooks) -> Checked {
 }
 
 fn linux(linux: &Linux) -> Checked {
-    let values = [
-        ("/linux/mountLabel", linux.mount_label),
-        ("/linux/intelRdt", linux.intel_rdt),
-        ("/linux/netDevices", linux.net_devices),
-    ];
+    let values = [("/linux/mountLabel", linux.mount_label)];
     refuse_each(&values, NOT_YET)
 }
 
