@@ -74,7 +74,11 @@ fn write_map(process: &Process, file: &str, maps: &[IdMap], writer: &MapWriter) 
 fn write_proc(process: &Process, file: &str, value: &str) -> Result<()> {
     let path = format!("{}/{file}", process.pid().as_raw_nonzero());
     let file = Procfs::open()?.open_file(&path, OFlags::WRONLY).map_err(call("openat2"))?;
-    sys::write(file.as_raw_fd(), value.as_bytes()).map_err(child)
+    sys::write(file.as_raw_fd(), value.as_bytes()).map_err(|fault| match fault.errno {
+        // It has ended and says no more than that; how it ended says more.
+        libc::ESRCH => Fault::Died(process.describe_end()),
+        _ => child(fault),
+    })
 }
 
 /// `newuidmap PID CONTAINER HOST SIZE…`; the process is our child and not yet waited for, so the number is its own.
