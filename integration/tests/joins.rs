@@ -3,8 +3,9 @@
 
 use std::fs;
 
-use integration::differs_from;
 use integration::harness::*;
+use integration::on_hosts;
+use rustix::process::Signal;
 use serde_json::json;
 
 /// Names of config.json and of /proc/PID/ns.
@@ -247,38 +248,52 @@ fn a_clock_that_cannot_be_is_an_error_that_leaves_nothing() {
     unknown.assert_nothing_left();
 }
 
-/// Leaves processes behind that its end does not end.
-fn with_orphans(sandbox: &Sandbox, path: Option<&str>) {
+/// A container whose program leaves processes behind that its end does not end, in a pid namespace of others.
+fn with_orphans<'a>(sandbox: &'a Sandbox, holder: Option<&Holder>) -> Container<'a> {
     let mut container = sandbox.started(&["orphans", "3"], |config| {
-        match path {
-            Some(path) => config.join("pid", path),
+        match holder {
+            Some(holder) => config.join("pid", &held(holder, "pid")),
             None => config.without_namespace("pid"),
         };
     });
     drop(container.line());
-    container.kill("KILL");
-    assert_eq!(container.wait(), 137);
-    wait_until_gone(sandbox.id());
-    container.delete();
+    assert!(processes_of(sandbox.id()).len() > 3);
+    container
 }
 
-#[test]
-fn kill_in_a_pid_namespace_of_others_ends_the_whole_cgroup() {
-    with_orphans(&Sandbox::new(), None);
-    let holder = holder();
-    with_orphans(&Sandbox::new(), Some(&held(&holder, "pid")));
-}
+on_hosts! {
+    fn kill_in_a_pid_namespace_of_others_ends_the_whole_cgroup(host: Host) {
+        let holder = holder();
+        for holder in [None, Some(&holder)] {
+            let sandbox = Sandbox::on(host);
+            let container = with_orphans(&sandbox, holder);
+            container.kill("KILL");
+            assert_eq!(container.wait(), 137);
+            wait_until_gone(sandbox.id());
+            container.delete();
+        }
+    }
 
-#[test]
-fn delete_in_a_pid_namespace_of_others_ends_the_whole_cgroup() {
-    for how in ["--force", "--force=true"] {
-        let sandbox = Sandbox::new();
-        let mut container = sandbox.started(&["orphans", "3"], |config| {
-            config.without_namespace("pid");
-        });
-        drop(container.line());
-        sandbox.command(&["delete", how, "ID"]).success();
-        assert_eq!(container.wait(), 137);
-        sandbox.assert_nothing_left();
+    fn delete_in_a_pid_namespace_of_others_ends_the_whole_cgroup(host: Host) {
+        let holder = holder();
+        for holder in [None, Some(&holder)] {
+            let sandbox = Sandbox::on(host);
+            let container = with_orphans(&sandbox, holder);
+            sandbox.command(&["delete", "--force", "ID"]).success();
+            assert_eq!(container.wait(), 137);
+            sandbox.assert_nothing_left();
+        }
+    }
+
+    fn delete_of_a_stopped_container_ends_what_its_program_left(host: Host) {
+        let holder = holder();
+        for holder in [None, Some(&holder)] {
+            let sandbox = Sandbox::on(host);
+            let container = with_orphans(&sandbox, holder);
+            container.signal(Signal::KILL);
+            assert_eq!(container.wait(), 137);
+            assert_eq!(container.status(), "stopped");
+            container.delete();
+        }
     }
 }

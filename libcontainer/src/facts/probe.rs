@@ -99,15 +99,21 @@ fn needs_lsms(config: &Config) -> bool {
     process.is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
 }
 
-/// The kernel's own list, from securityfs; where that is not mounted, the folders that only an active module makes.
+/// The kernel's own list, from securityfs; where that is not mounted, what only an active module makes.
 fn lsms() -> Vec<String> {
     if let Ok(list) = std::fs::read_to_string("/sys/kernel/security/lsm") {
         return list.trim().split(',').map(str::to_owned).collect();
     }
-    let signs =
-        [("apparmor", "/sys/module/apparmor/parameters/enabled"), ("selinux", "/sys/fs/selinux/enforce")];
-    let is_on = |path: &str| std::fs::read_to_string(path).is_ok_and(|text| !text.starts_with('N'));
-    signs.iter().filter(|(_, path)| is_on(path)).map(|(name, _)| (*name).to_owned()).collect()
+    // An active SELinux has a file system, mounted or not; AppArmor says itself whether it is on.
+    let signs = [
+        ("apparmor", "/sys/module/apparmor/parameters/enabled", "Y"),
+        ("selinux", "/proc/filesystems", "selinuxfs"),
+    ];
+    let is_on = |path: &str, sign: &str| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.split_whitespace().any(|word| word == sign))
+    };
+    let active = signs.iter().filter(|(_, path, sign)| is_on(path, sign));
+    active.map(|(name, ..)| (*name).to_owned()).collect()
 }
 
 /// Opens every namespace to be joined, and makes sure that it is of the kind that the configuration says.

@@ -7,10 +7,10 @@ use libcontainer_init::attr::MountAttr;
 use libcontainer_init::step::Filesystem;
 use serde_json::{Value, json};
 
-use super::entry::{Action, Actor, Entry, HostStep, MapWriter, Tree};
-use super::{Plan, Pool};
+use super::entry::{Action, Actor, Entry, HostStep, Tree};
+use super::{Plan, Pool, scheduling};
 use crate::cgroup::Devices;
-use crate::spec::{IdMap, Scheduler, attr};
+use crate::spec::{IdMap, attr};
 
 impl Actor {
     /// The word that plans use.
@@ -147,7 +147,10 @@ impl Plan {
             Step::Groups { groups, .. } => format!("set groups {:?}", pool.numbers(groups)),
             Step::Personality { domain } => format!("set personality {domain:#x}"),
             Step::MemoryPolicy { mode, nodes } => {
-                format!("set memory policy {mode:#x} of nodes {}", bits(pool.numbers(nodes)))
+                format!(
+                    "set memory policy {mode:#x} of nodes {}",
+                    scheduling::describe_nodes(pool.numbers(nodes))
+                )
             }
             Step::Cwd { path } => format!("enter {}", pool.show(path)),
             Step::User { uid, gid } => format!("become {uid}:{gid}"),
@@ -219,20 +222,15 @@ fn host(step: &HostStep) -> String {
             format!("clone {} {{{}}}", actor.as_str(), parts.join(", "))
         }
         HostStep::Adopt => "adopt init".into(),
-        HostStep::TimeOffsets(offsets) => {
-            let shown = offsets
-                .iter()
-                .map(|offset| format!("{} {} s {} ns", offset.clock, offset.secs, offset.nanosecs));
-            format!("set clocks {}", shown.collect::<Vec<_>>().join(", "))
-        }
+        HostStep::TimeOffsets(offsets) => scheduling::describe_clocks(offsets),
         HostStep::IdMaps { uids, gids, uid_writer, gid_writer } => format!(
             "write id maps users {}{} groups {}{}",
             maps(uids),
-            writer(uid_writer),
+            uid_writer.describe(),
             maps(gids),
-            writer(gid_writer)
+            gid_writer.describe()
         ),
-        HostStep::Schedule(scheduler) => schedule(scheduler),
+        HostStep::Schedule(scheduler) => scheduling::describe(scheduler),
         HostStep::IoPriority(priority) => {
             format!("set I/O priority class {} level {}", priority.class, priority.level)
         }
@@ -288,37 +286,6 @@ fn mount(pool: &Pool, fs: &Filesystem, attr: &MountAttr, target: &str) -> String
 fn maps(maps: &[IdMap]) -> String {
     let shown = maps.iter().map(|map| format!("{}:{}:{}", map.container, map.host, map.size));
     shown.collect::<Vec<_>>().join(",")
-}
-
-fn writer(writer: &MapWriter) -> String {
-    match writer {
-        MapWriter::Direct => String::new(),
-        MapWriter::AfterDeny => " (after setgroups is denied)".into(),
-        MapWriter::Helper(path) => format!(" by {}", path.display()),
-    }
-}
-
-fn schedule(scheduler: &Scheduler) -> String {
-    let Scheduler { name, flags, nice, priority, runtime, deadline, period, .. } = scheduler;
-    let parts = [
-        ("nice", i128::from(*nice)),
-        ("priority", i128::from(*priority)),
-        ("flags", i128::from(*flags)),
-        ("runtime", i128::from(*runtime)),
-        ("deadline", i128::from(*deadline)),
-        ("period", i128::from(*period)),
-    ];
-    let set = parts.iter().filter(|(_, value)| *value != 0);
-    set.fold(format!("schedule with {name}"), |text, (key, value)| format!("{text} {key} {value}"))
-}
-
-/// The numbers of the bits that are set.
-fn bits(words: &[u32]) -> String {
-    let all = words.iter().enumerate().flat_map(|(index, word)| {
-        (0..32).filter(move |bit| word & (1 << bit) != 0).map(move |bit| index * 32 + bit)
-    });
-    let shown: Vec<String> = all.map(|number| number.to_string()).collect();
-    if shown.is_empty() { "none".into() } else { shown.join(",") }
 }
 
 fn limit(value: u64) -> String {

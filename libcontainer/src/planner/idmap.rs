@@ -68,3 +68,14 @@ fn refuse_groups(build: &Build<'_>) -> Result<()> {
     );
     Err(Error::new(ErrorKind::Unsupported { pointer: pointer.into() }, message))
 }
+
+impl MapWriter {
+    /// What a plan says of it after the map; nothing of the usual.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Direct => String::new(),
+            Self::AfterDeny => " (after setgroups is denied)".into(),
+            Self::Helper(path) => format!(" by {}", path.display()),
+        }
+    }
+}

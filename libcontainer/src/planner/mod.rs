@@ -16,6 +16,8 @@ mod namespaces;
 mod net_devices;
 mod pool;
 mod process;
+#[cfg(test)]
+mod process_tests;
 mod request;
 mod resctrl;
 mod rootfs;

@@ -27,6 +27,7 @@ pub(super) struct Linux {
     pub(super) apparmor: Enabled,
     pub(super) selinux: Enabled,
     pub(super) intel_rdt: IntelRdt,
+    pub(super) memory_policy: MemoryPolicy,
     pub(super) mount_extensions: MountExtensions,
     pub(super) net_devices: Enabled,
 }
@@ -57,6 +58,12 @@ pub(super) struct IntelRdt {
     pub(super) enabled: bool,
     pub(super) schemata: bool,
     pub(super) monitoring: bool,
+}
+
+#[derive(serde::Serialize)]
+pub(super) struct MemoryPolicy {
+    pub(super) modes: List,
+    pub(super) flags: List,
 }
 
 #[derive(serde::Serialize)]

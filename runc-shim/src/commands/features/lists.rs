@@ -68,6 +68,21 @@ pub(super) const MOUNT_OPTIONS: &[&str] = &[
 /// Kinds of namespaces.
 pub(super) const NAMESPACES: &[&str] = &["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"];
 
+/// Modes of `/linux/memoryPolicy`.
+pub(super) const MEMORY_POLICY_MODES: &[&str] = &[
+    "MPOL_BIND",
+    "MPOL_DEFAULT",
+    "MPOL_INTERLEAVE",
+    "MPOL_LOCAL",
+    "MPOL_PREFERRED",
+    "MPOL_PREFERRED_MANY",
+    "MPOL_WEIGHTED_INTERLEAVE",
+];
+
+/// Its flags.
+pub(super) const MEMORY_POLICY_FLAGS: &[&str] =
+    &["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"];
+
 /// Capabilities by their number.
 const CAPABILITIES: &[&str] = &[
     "CAP_CHOWN",

@@ -9,7 +9,7 @@ use super::{Command, Context};
 use crate::cli::Arguments;
 use crate::failure::Failure;
 use crate::output;
-use document::{Cgroup, Enabled, Features, IntelRdt, Linux, List, MountExtensions, Seccomp};
+use document::{Cgroup, Enabled, Features, IntelRdt, Linux, List, MemoryPolicy, MountExtensions, Seccomp};
 
 pub(super) const COMMAND: Command = Command {
     name: "features",
@@ -56,6 +56,7 @@ fn linux(capabilities: List) -> Linux {
         apparmor: yes,
         selinux: yes,
         intel_rdt: IntelRdt { enabled: true, schemata: true, monitoring: true },
+        memory_policy: MemoryPolicy { modes: lists::MEMORY_POLICY_MODES, flags: lists::MEMORY_POLICY_FLAGS },
         mount_extensions: MountExtensions { idmap: no },
         net_devices: yes,
     }
@@ -85,6 +86,9 @@ mod tests {
         let linux = read.linux().as_ref().unwrap();
         assert_eq!(linux.capabilities().as_ref().unwrap().len(), 41);
         assert_eq!(linux.namespaces().as_ref().unwrap().len(), 8);
+        let memory = linux.memory_policy().as_ref().unwrap();
+        assert_eq!(memory.modes().as_ref().unwrap().len(), 7);
+        assert_eq!(memory.flags().as_ref().unwrap().len(), 3);
         assert_eq!(linux.cgroup().as_ref().unwrap().systemd(), &Some(false));
         assert_eq!(
             linux.mount_extensions().as_ref().unwrap().idmap().as_ref().unwrap().enabled(),
