@@ -383,7 +383,7 @@ fn a_label_for_a_module_that_the_kernel_lacks_is_a_warning_that_nobody_overlooks
         ("selinuxLabel", "SELinux", "system_u:system_r:container_t:s0", "/sys/fs/selinux/enforce"),
     ] {
         if !lacks(sign) {
-            integration::harness::print_skipped(&format!("this kernel has {module}"));
+            print_skipped(&format!("this kernel has {module}"));
             continue;
         }
         let sandbox = Sandbox::new();
