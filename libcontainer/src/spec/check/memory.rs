@@ -14,29 +14,41 @@ enum Nodes {
 }
 
 /// By number.
-const MODES: [(&str, Nodes); 7] = [
-    ("MPOL_DEFAULT", Nodes::Refused),
-    ("MPOL_PREFERRED", Nodes::Allowed),
-    ("MPOL_BIND", Nodes::Needed),
-    ("MPOL_INTERLEAVE", Nodes::Needed),
-    ("MPOL_LOCAL", Nodes::Refused),
-    ("MPOL_PREFERRED_MANY", Nodes::Needed),
-    ("MPOL_WEIGHTED_INTERLEAVE", Nodes::Needed),
+pub(in crate::spec) const MODES: [&str; 7] = [
+    "MPOL_DEFAULT",
+    "MPOL_PREFERRED",
+    "MPOL_BIND",
+    "MPOL_INTERLEAVE",
+    "MPOL_LOCAL",
+    "MPOL_PREFERRED_MANY",
+    "MPOL_WEIGHTED_INTERLEAVE",
 ];
 
-const NUMA_BALANCING: u32 = 1 << 13;
-const RELATIVE_NODES: u32 = 1 << 14;
-const STATIC_NODES: u32 = 1 << 15;
+/// By bit, from [`FIRST_FLAG`] on.
+pub(in crate::spec) const FLAGS: [&str; 3] =
+    ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"];
+
+const FIRST_FLAG: u32 = 13;
+const NUMA_BALANCING: u32 = 1 << FIRST_FLAG;
+const RELATIVE_NODES: u32 = 2 << FIRST_FLAG;
+const STATIC_NODES: u32 = 4 << FIRST_FLAG;
+
+fn nodes_of(mode: &str) -> Nodes {
+    match mode {
+        "MPOL_DEFAULT" | "MPOL_LOCAL" => Nodes::Refused,
+        "MPOL_PREFERRED" => Nodes::Allowed,
+        _ => Nodes::Needed,
+    }
+}
 
 pub(super) fn policy(raw: &raw::MemoryPolicy) -> Checked<MemoryPolicy> {
-    let known = MODES.iter().zip(0u32..).find(|((name, _), _)| *name == raw.mode);
-    let ((name, takes), mode) = known.ok_or_else(|| {
-        let names = MODES.map(|(name, _)| name).join(", ");
-        let message = format!("{:?} is not a mode; use one of {names}", raw.mode);
+    let known = MODES.into_iter().zip(0u32..).find(|(name, _)| *name == raw.mode);
+    let (name, mode) = known.ok_or_else(|| {
+        let message = format!("{:?} is not a mode; use one of {}", raw.mode, MODES.join(", "));
         Problem::invalid("/linux/memoryPolicy/mode", message)
     })?;
     let nodes = numbers(&raw.nodes, LAST_NODE, format_args!("/linux/memoryPolicy/nodes"))?;
-    match (takes, &nodes) {
+    match (nodes_of(name), &nodes) {
         (Nodes::Refused, Some(_)) => {
             let message = format!("{name} takes no nodes; remove them");
             return Err(Problem::invalid("/linux/memoryPolicy/nodes", message));
@@ -55,17 +67,11 @@ fn flags(names: &[String], mode: &str, has_nodes: bool) -> Checked<u32> {
     let mut flags = 0;
     for (index, name) in names.iter().enumerate() {
         let pointer = format_args!("/linux/memoryPolicy/flags/{index}");
-        let flag = match name.as_str() {
-            "MPOL_F_NUMA_BALANCING" => NUMA_BALANCING,
-            "MPOL_F_RELATIVE_NODES" => RELATIVE_NODES,
-            "MPOL_F_STATIC_NODES" => STATIC_NODES,
-            other => {
-                let message = format!(
-                    "{other:?} is not a flag; use MPOL_F_NUMA_BALANCING, MPOL_F_RELATIVE_NODES or MPOL_F_STATIC_NODES"
-                );
-                return Err(Problem::invalid(pointer, message));
-            }
-        };
+        let place = FLAGS.iter().position(|known| known == name).ok_or_else(|| {
+            let message = format!("{name:?} is not a flag; use one of {}", FLAGS.join(", "));
+            Problem::invalid(pointer, message)
+        })?;
+        let flag = NUMA_BALANCING << place;
         if flag == NUMA_BALANCING && !matches!(mode, "MPOL_BIND" | "MPOL_PREFERRED_MANY") {
             return Err(Problem::invalid(pointer, format!("{mode} does not go with {name}; use MPOL_BIND")));
         }

@@ -10,7 +10,7 @@ pub(super) struct Features {
     pub(super) oci_version_min: &'static str,
     pub(super) oci_version_max: &'static str,
     pub(super) hooks: List,
-    pub(super) mount_options: List,
+    pub(super) mount_options: Vec<String>,
     pub(super) linux: Linux,
     #[serde(serialize_with = "as_map")]
     pub(super) annotations: Vec<(&'static str, &'static str)>,
@@ -20,7 +20,7 @@ pub(super) struct Features {
 #[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Linux {
-    pub(super) namespaces: List,
+    pub(super) namespaces: Vec<&'static str>,
     pub(super) capabilities: List,
     pub(super) cgroup: Cgroup,
     pub(super) seccomp: Seccomp,
