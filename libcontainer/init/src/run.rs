@@ -141,7 +141,13 @@ impl<'a> Context<'_, 'a> {
             Step::Umask { mask } => sys::umask(mask),
             Step::Rlimit { resource, soft, hard } => sys::setrlimit(resource, soft, hard),
             Step::Bounding { keep, last } => ids::bounding(keep, last),
-            Step::Groups { groups } => self.program.words(groups).and_then(sys::setgroups),
+            Step::Groups { groups, or_keep } => {
+                self.program.words(groups).and_then(|groups| ids::groups(groups, or_keep))
+            }
+            Step::Personality { domain } => sys::personality(domain),
+            Step::MemoryPolicy { mode, nodes } => {
+                self.program.words(nodes).and_then(|nodes| sys::set_mempolicy(mode, nodes))
+            }
             Step::Cwd { path } => cwd::enter(self.program, path).map(|entered| self.entered = entered),
             Step::User { uid, gid } => ids::user(uid, gid),
             Step::CwdAgain { path } => cwd::enter_again(self.program, path, self.entered),

@@ -204,6 +204,20 @@ pub enum Step {
     Groups {
         /// The group ids; none clears the caller's.
         groups: Words,
+        /// Whether the caller's are kept where a user namespace denies setting them.
+        or_keep: bool,
+    },
+    /// Sets the execution domain, which decides what `uname` says of the machine.
+    Personality {
+        /// The argument of personality(2).
+        domain: u32,
+    },
+    /// Sets from which memory nodes the program's pages come.
+    MemoryPolicy {
+        /// `MPOL_*` with its `MPOL_F_*`.
+        mode: u32,
+        /// A bit mask in 64-bit words.
+        nodes: Words,
     },
     /// Enters the working folder, making it if it is missing.
     Cwd {

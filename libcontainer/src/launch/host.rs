@@ -16,19 +16,19 @@ use super::{Engine, Fault, clone};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
 use crate::planner::{Action, Actor, HostStep, Source, Tree};
-use crate::spec::{IdMap, NetDevice};
+use crate::spec::NetDevice;
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
 use crate::{Error, cgroup, resctrl};
 
-type Result<T> = std::result::Result<T, Fault>;
+pub(super) type Result<T> = std::result::Result<T, Fault>;
 
 /// Names a system call for errors.
-fn call(name: &'static str) -> impl Fn(Errno) -> Fault {
+pub(super) fn call(name: &'static str) -> impl Fn(Errno) -> Fault {
     move |errno| Fault::Call(name, errno)
 }
 
-fn child(fault: libcontainer_init::Fault) -> Fault {
+pub(super) fn child(fault: libcontainer_init::Fault) -> Fault {
     Fault::Call(libcontainer_init::op::name(fault.op as u32), Errno::from_raw_os_error(fault.errno))
 }
 
@@ -68,9 +68,14 @@ impl Engine<'_> {
             }
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(index, *actor, *flags, *into_cgroup),
             HostStep::Adopt => self.adopt(),
-            HostStep::IdMaps { uids, gids } => self.id_maps(uids, gids),
-            HostStep::OomScore { value } => self.write_proc("oom_score_adj", &value.to_string()),
+            HostStep::TimeOffsets(offsets) => self.time_offsets(offsets),
+            HostStep::IdMaps { uids, gids, uid_writer, gid_writer } => {
+                self.id_maps((uids, uid_writer), (gids, gid_writer))
+            }
+            HostStep::OomScore { value } => self.oom_score(*value),
             HostStep::MoveNetDevice(device) => self.move_net_device(device),
+            HostStep::Schedule(scheduler) => self.schedule(scheduler),
+            HostStep::IoPriority(priority) => self.io_priority(*priority),
             HostStep::PidFile { path } => self.write_pid_file(path),
             HostStep::SendPidfd { path } => {
                 let socket = connect_to(path, SocketType::STREAM)?;
@@ -106,7 +111,7 @@ impl Engine<'_> {
         Ok(created.cgroups())
     }
 
-    fn init(&self) -> Result<&Process> {
+    pub(super) fn init(&self) -> Result<&Process> {
         self.init.as_ref().ok_or(Fault::Call("pidfd_open", Errno::SRCH))
     }
 
@@ -236,18 +241,6 @@ impl Engine<'_> {
         self.init().map(drop)
     }
 
-    fn id_maps(&self, uids: &[IdMap], gids: &[IdMap]) -> Result<()> {
-        self.write_proc("uid_map", &lines(uids))?;
-        self.write_proc("gid_map", &lines(gids))
-    }
-
-    /// Writes a file of the child's folder in the host's procfs.
-    fn write_proc(&self, file: &str, value: &str) -> Result<()> {
-        let path = format!("{}/{file}", self.init()?.pid().as_raw_nonzero());
-        let file = Procfs::open()?.open_file(&path, OFlags::WRONLY).map_err(call("openat2"))?;
-        sys::write(file.as_raw_fd(), value.as_bytes()).map_err(child)
-    }
-
     fn move_net_device(&mut self, device: &NetDevice) -> Result<()> {
         let init = self.init.as_ref().ok_or(Fault::Call("pidfd_open", Errno::SRCH))?;
         let devices = match &mut self.net_devices {
@@ -263,10 +256,6 @@ impl Engine<'_> {
         self.pid_file = Some(path.to_path_buf());
         Ok(())
     }
-}
-
-fn lines(maps: &[IdMap]) -> String {
-    maps.iter().map(|map| format!("{} {} {}\n", map.container, map.host, map.size)).collect()
 }
 
 fn connect_to(path: &Path, kind: SocketType) -> Result<OwnedFd> {

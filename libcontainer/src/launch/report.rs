@@ -4,7 +4,7 @@ use libcontainer_init::Step;
 use rustix::io::Errno;
 
 use super::{Fault, end_of_turn};
-use crate::planner::{Action, Entry, Plan};
+use crate::planner::{Action, Entry, HostStep, Plan};
 use crate::{Error, ErrorKind, StepFailure};
 
 /// The error of entry `index`.
@@ -45,6 +45,32 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
     Error::new(ErrorKind::Setup(failure), message)
 }
 
+const NAMESPACE_LIMIT: &str = "a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces";
+
+/// What to try after a step of the host.
+fn host_hint(step: &HostStep, operation: &str, errno: Errno) -> Option<&'static str> {
+    match (step, operation, errno) {
+        (HostStep::Clone { .. }, "clone3", Errno::NOSPC) => Some(NAMESPACE_LIMIT),
+        (HostStep::IdMaps { .. }, "write", Errno::PERM) => Some(
+            "an id on the host's side is not the caller's to give: see /proc/self/uid_map and /proc/self/gid_map; \
+             mapping 0 needs CAP_SETFCAP",
+        ),
+        (HostStep::TimeOffsets(_), _, Errno::RANGE) => {
+            Some("a clock can be neither negative nor more than 146 years ahead")
+        }
+        (HostStep::Schedule(_), _, Errno::PERM) => Some(
+            "real-time policies and a negative nice value need CAP_SYS_NICE; SCHED_DEADLINE needs the whole machine's \
+             CPUs, and a real-time policy on cgroup v1 a cpu.rt_runtime_us",
+        ),
+        (HostStep::Schedule(_), _, Errno::BUSY) => Some("the CPUs have no time left for this SCHED_DEADLINE"),
+        (HostStep::Schedule(_), _, Errno::OPNOTSUPP | Errno::INVAL) => {
+            Some("the kernel does not have this policy or flag")
+        }
+        (HostStep::IoPriority(_), _, Errno::PERM) => Some("IOPRIO_CLASS_RT needs CAP_SYS_NICE"),
+        _ => None,
+    }
+}
+
 /// The steps among which a child ended that said no word: those of its turn.
 fn turn(plan: &Plan, first: usize) -> String {
     let total = plan.entries().len();
@@ -62,11 +88,18 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
     if errno == Errno::NOSYS {
         return Some("this needs Linux 5.14 or newer, and a sandbox around the runtime must allow the call");
     }
-    let Action::Child(step) = &entry.action else {
-        return (operation == "clone3" && errno == Errno::NOSPC)
-            .then_some("a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces");
+    let step = match &entry.action {
+        Action::Host(step) => return host_hint(step, operation, errno),
+        Action::Child(step) => step,
     };
     match (step, operation, errno) {
+        (Step::CloneInit { .. } | Step::Unshare { .. }, _, Errno::NOSPC) => Some(NAMESPACE_LIMIT),
+        (Step::Join { .. }, "setns", Errno::PERM) => {
+            Some("its user namespace gives this container no privilege over it: join that one as well")
+        }
+        (Step::MemoryPolicy { .. }, _, Errno::INVAL) => {
+            Some("the machine or the cpuset does not have these memory nodes, or the kernel not this mode")
+        }
         (Step::Mount { .. } | Step::Attach { .. }, "verify", _) => {
             Some("it must be mounted on ordinary directory: the image has a symlink or a file there")
         }
@@ -100,7 +133,7 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planner::{Actor, HostStep};
+    use crate::planner::Actor;
 
     #[test]
     fn a_missing_system_call_leads_to_the_kernel() {

@@ -8,6 +8,7 @@ mod cgroups;
 mod describe;
 mod devices;
 mod entry;
+mod idmap;
 #[cfg(feature = "fault-injection")]
 mod inject;
 mod mounts;
@@ -15,15 +16,18 @@ mod namespaces;
 mod net_devices;
 mod pool;
 mod process;
+#[cfg(test)]
+mod process_tests;
 mod request;
 mod resctrl;
 mod rootfs;
 mod rule;
+mod scheduling;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-pub use entry::{Action, Actor, Entry, HostStep, Source, Tree};
+pub use entry::{Action, Actor, Entry, HostStep, MapWriter, Source, Tree};
 #[cfg(feature = "fault-injection")]
 pub use inject::Injection;
 pub use pool::Pool;

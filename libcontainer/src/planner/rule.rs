@@ -42,6 +42,8 @@ rules! {
     NothingAfterExec: "nothing follows exec",
     Claimed: "the name is taken before the host is changed",
     Recorded: "the container is recorded before its program can start",
+    ClosedBeforeJoin: "descriptors are closed and memory is hidden before a namespace of others is joined",
+    ClocksFirst: "clocks are set before the first process enters the time namespace",
     SlotFilled: "a slot is filled before it is used",
     SlotFilledOnce: "a slot is filled once, and before the clone",
     CgroupExists: "a cgroup is made before it is used",

@@ -27,6 +27,8 @@ pub fn verify(plan: &Plan) -> Vec<Violation> {
     world.violations
 }
 
+const CLONE_NEWTIME: u32 = 0x80;
+
 /// What has happened up to an entry.
 #[derive(Default)]
 struct World {
@@ -47,6 +49,9 @@ struct World {
     /// Whether `Enter` has cloned `Init`.
     cloned: bool,
     adopted: bool,
+    /// Whether `Enter` has made a time namespace, which only `Init` will be in.
+    clock_made: bool,
+    clock_set: bool,
     new_user: bool,
     is_mapped: bool,
     /// `CLONE_NEW*` of the container's own namespaces, made or joined.
@@ -169,6 +174,11 @@ impl World {
     fn host_on_process(&mut self, step: &HostStep) {
         let has_process = self.has_init && (!self.has_enter || self.adopted);
         match step {
+            HostStep::TimeOffsets(_) => {
+                self.require(self.clock_made && !self.cloned, Rule::ClocksFirst);
+                self.clock_set = true;
+                return;
+            }
             HostStep::Adopt => {
                 self.require(self.cloned, Rule::Adopted);
                 self.adopted = true;
@@ -199,10 +209,12 @@ impl World {
         self.require(self.closed_fds || actor != Actor::Init, Rule::ClosedFirst);
         match *step {
             Step::Join { slot, kind } => {
+                self.require(self.closed_fds, Rule::ClosedBeforeJoin);
                 self.has(slot);
                 self.namespaces |= kind;
             }
             Step::CloneInit { flags } => {
+                self.require(self.clock_set || !self.clock_made, Rule::ClocksFirst);
                 self.require(!self.has_init, Rule::BornOnce);
                 self.cloned = true;
                 self.has_init = true;
@@ -212,7 +224,10 @@ impl World {
                 self.require(self.is_mapped || !self.new_user, Rule::MapsFirst);
                 self.is_root = true;
             }
-            Step::Unshare { flags } => self.unshare(flags),
+            Step::Unshare { flags } => {
+                self.clock_made |= actor == Actor::Enter && flags & CLONE_NEWTIME != 0;
+                self.unshare(flags);
+            }
             Step::Hostname { .. } | Step::Domainname { .. } => {
                 self.require(self.owns(libc::CLONE_NEWUTS), Rule::OwnNames);
             }
@@ -225,8 +240,10 @@ impl World {
     fn unshare(&mut self, flags: u32) {
         let is_placed = self.in_cgroup && !self.has_cgroup_to_join;
         self.require(flags & libc::CLONE_NEWCGROUP as u32 == 0 || is_placed, Rule::PlacedFirst);
-        self.require(self.is_root || !self.owns(libc::CLONE_NEWUSER), Rule::RootFirst);
-        self.namespaces |= flags;
+        // Nobody looks up an id in a time namespace or by making a user namespace.
+        let has_ids = flags & !(CLONE_NEWTIME | libc::CLONE_NEWUSER as u32) != 0;
+        self.require(self.is_root || !has_ids || !self.owns(libc::CLONE_NEWUSER), Rule::RootFirst);
+        self.born(flags);
     }
 
     fn file_system(&mut self, step: &Step) {

@@ -114,6 +114,15 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
     let attach: Which = child!(Step::AttachRoot { .. });
     let pivot: Which = child!(Step::Pivot);
     vec![
+        (Rule::ClosedBeforeJoin, "joined-user-and-pid", Remove(child!(Step::CloseFds))),
+        (
+            Rule::ClosedBeforeJoin,
+            "joined-user-and-pid",
+            Move(child!(Step::Join { .. }), child!(Step::CloseFds)),
+        ),
+        (Rule::ClocksFirst, "time-offsets", Remove(host!(HostStep::TimeOffsets(_)))),
+        (Rule::ClocksFirst, "time-offsets", Move(host!(HostStep::TimeOffsets(_)), unshare)),
+        (Rule::ClocksFirst, "time-offsets", Move(host!(HostStep::TimeOffsets(_)), host!(HostStep::Adopt))),
         (Rule::PlacedFirst, "containerd-v1", Remove(host!(HostStep::JoinCgroup))),
         (
             Rule::PlacedFirst,

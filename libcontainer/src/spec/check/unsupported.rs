@@ -2,11 +2,10 @@
 //! it asked for is not the container.
 
 use crate::spec::problem::{Checked, Problem};
-use crate::spec::raw::{Asked, Hooks, Linux, Process, Spec};
+use crate::spec::raw::{Asked, Hooks, Linux, Spec};
 
 pub(super) fn refuse(spec: &Spec) -> Checked {
     other_platforms(spec)?;
-    spec.process.as_ref().map_or(Ok(()), process)?;
     hooks(&spec.hooks)?;
     linux(&spec.linux)
 }
@@ -22,15 +21,6 @@ fn other_platforms(spec: &Spec) -> Checked {
     refuse_each(&platforms, "this is not a configuration for Linux containers; remove the block")
 }
 
-fn process(process: &Process) -> Checked {
-    let values = [
-        ("/process/scheduler", process.scheduler),
-        ("/process/ioPriority", process.io_priority),
-        ("/process/execCPUAffinity", process.exec_cpu_affinity),
-    ];
-    refuse_each(&values, NOT_YET)
-}
-
 fn hooks(hooks: &Hooks) -> Checked {
     let lists = [
         ("/hooks/prestart", hooks.prestart),
@@ -44,12 +34,7 @@ fn hooks(hooks: &Hooks) -> Checked {
 }
 
 fn linux(linux: &Linux) -> Checked {
-    let values = [
-        ("/linux/mountLabel", linux.mount_label),
-        ("/linux/memoryPolicy", linux.memory_policy),
-        ("/linux/personality", linux.personality),
-        ("/linux/timeOffsets", linux.time_offsets),
-    ];
+    let values = [("/linux/mountLabel", linux.mount_label)];
     refuse_each(&values, NOT_YET)
 }
 
