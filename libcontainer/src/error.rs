@@ -4,6 +4,7 @@ use std::fmt;
 use rustix::io::Errno;
 
 use crate::cgroup::CgroupError;
+use crate::hook::HookFailure;
 
 /// The result of every fallible call of this library.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -45,6 +46,8 @@ pub enum ErrorKind {
     },
     /// A step of the plan failed and everything before it was undone.
     Setup(StepFailure),
+    /// A hook failed; a container that was being created is undone, one that was being started is stopped.
+    Hook(HookFailure),
     /// The process that should be signalled is gone.
     NoProcess,
     /// The container's cgroup is in use or cannot be changed.

@@ -29,6 +29,7 @@ mod container;
 mod error;
 pub mod exe;
 pub mod facts;
+mod hook;
 mod id;
 mod launch;
 pub mod planner;
@@ -39,6 +40,7 @@ mod sys;
 pub use bundle::Bundle;
 pub use container::{Container, CreateOptions, Delete, ExitStatus, Runtime, Signals, State, Status};
 pub use error::{Error, ErrorKind, Result, StepFailure};
+pub use hook::{HookEnd, HookFailure};
 pub use id::ContainerId;
 pub use planner::Plan;
 

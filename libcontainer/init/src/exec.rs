@@ -29,7 +29,7 @@ fn check(candidate: CText<'_>) -> Result<()> {
 }
 
 /// Gives signals back to the program as it expects them, and becomes it.
-pub(crate) fn exec(program: &Program<'_>, path: CText<'_>) -> Fault {
+pub(crate) fn exec(path: CText<'_>, argv: &[*const u8], envp: &[*const u8]) -> Fault {
     // CLONE_CLEAR_SIGHAND leaves ignored signals ignored: the caller's, and SIGPIPE, which Rust's runtime ignores.
     for signal in (1..=LAST_SIGNAL).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP)) {
         if let Err(fault) = sys::default_signal(signal) {
@@ -38,6 +38,6 @@ pub(crate) fn exec(program: &Program<'_>, path: CText<'_>) -> Fault {
     }
     match sys::set_signal_mask(0) {
         Err(fault) => fault,
-        Ok(_) => sys::execve(path, program.argv, program.envp),
+        Ok(_) => sys::execve(path, argv, envp),
     }
 }

@@ -2,6 +2,7 @@
 //! `SOCK_SEQPACKET` socket. A change of actor in the plan is one `Done` and one `Go`; there is nothing else to agree on.
 
 use crate::op::Op;
+use crate::output::Output;
 use crate::{Fault, Result, sys};
 
 /// One message.
@@ -69,6 +70,33 @@ impl Record {
         }
         let [kind, index, op, errno, pid] = words;
         Self { kind, index, op, errno: errno as i32, pid: pid as i32 }
+    }
+}
+
+/// A failure on the wire: its record, and behind it what the failed program printed.
+pub struct Failed;
+
+impl Failed {
+    /// The most bytes that one has.
+    pub const SIZE: usize = Record::SIZE + Output::SIZE;
+
+    /// Tells `link` of it.
+    pub(crate) fn send(link: i32, record: Record, output: &Output) -> Result<()> {
+        let mut bytes = [0; Self::SIZE];
+        let mut len = 0usize;
+        let all = record.to_bytes().into_iter().chain(output.bytes());
+        for (to, from) in bytes.iter_mut().zip(all) {
+            *to = from;
+            len = len.wrapping_add(1);
+        }
+        sys::send(link, bytes.get(..len).unwrap_or_default(), None)
+    }
+
+    /// Takes a message apart. What is not a failure has nothing behind its record.
+    #[must_use]
+    pub fn split(message: &[u8]) -> Option<(Record, &[u8])> {
+        let (record, output) = message.split_first_chunk()?;
+        Some((Record::from_bytes(record), output))
     }
 }
 

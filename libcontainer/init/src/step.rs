@@ -4,7 +4,7 @@
 //! the planner's, made from facts, or inside a step.
 
 use crate::attr::MountAttr;
-use crate::program::{Text, Words};
+use crate::program::{List, Text, Words};
 use crate::slot::Slot;
 
 /// A step with its place in the plan.
@@ -36,6 +36,36 @@ pub struct Filesystem {
     pub config: Text,
     /// `MOUNT_ATTR_*` of the mount.
     pub attributes: u64,
+}
+
+/// A program that the container's first process runs beside the container's own, and waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// The program.
+    pub path: Text,
+    /// Its arguments.
+    pub argv: List,
+    /// Its environment.
+    pub environment: Environment,
+    /// The container's state as JSON, without the `{"pid":N` before it.
+    pub state: Text,
+    /// Seconds that it may take, 0 for any time.
+    pub timeout: u32,
+    /// Whether it has no more rights than the container's program: the process that becomes it then takes the steps
+    /// up to [`Step::Exec`] as well. Otherwise it runs with the rights that the first process has at this step, in
+    /// the folder of the root file system.
+    pub confined: bool,
+}
+
+/// Where the environment of a hook comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// From the configuration.
+    Given(List),
+    /// It is the runtime's own.
+    Runtime,
+    /// It is that of the container's program.
+    Container,
 }
 
 /// What a child can do.
@@ -155,6 +185,8 @@ pub enum Step {
         /// Columns, 0 for unknown.
         columns: u16,
     },
+    /// Runs a hook to its end.
+    Hook(Hook),
     /// `pivot_root` to the root file system, and the old one goes.
     Pivot,
     /// Instead of [`Step::Pivot`], for a root on a ramdisk: moves the mount to `/` and `chroot`s.

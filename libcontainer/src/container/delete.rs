@@ -1,6 +1,6 @@
 //! `delete`: removal of everything that a container left on the host.
 //!
-//! The order is kill, wait, cgroup, folder. The folder goes last, because it is what a repeated
+//! The order is kill, wait, cgroup, poststop hooks, folder. The folder goes last, because it is what a repeated
 //! `delete` starts from when this one is interrupted or fails.
 
 use rustix::io::Errno;
@@ -46,6 +46,8 @@ impl Container {
             }
         }
         tear_down(stored, how).map_err(|error| error.context(format_args!("delete {}", self.id())))?;
+        // The name is not free before they are done: a hook of the next container could meet them at their work.
+        stored.run_poststop();
         claim.remove()
     }
 
@@ -72,7 +74,7 @@ fn tear_down(stored: &Stored, how: Delete) -> Result<()> {
     collected(errors)
 }
 
-fn end_processes(stored: &Stored, how: Delete, init: Option<&Process>) -> Result<()> {
+pub(super) fn end_processes(stored: &Stored, how: Delete, init: Option<&Process>) -> Result<()> {
     if let Some(init) = init {
         match init.signal(libc::SIGKILL) {
             Ok(()) | Err(Errno::SRCH) => {}

@@ -14,7 +14,7 @@ use rustix::net::{
     recv, send, socket_with,
 };
 
-use libcontainer_init::Record;
+use libcontainer_init::{Failed, Record};
 
 use super::store::{Claim, Folder, GATE};
 use crate::sys::procfs::own_descriptor;
@@ -28,8 +28,8 @@ const PATH_LIMIT: usize = 107;
 pub(super) enum Outcome {
     /// The program runs.
     Executed,
-    /// A plan entry failed, and the process is gone.
-    Failed(Record),
+    /// A plan entry failed, and the process is gone; if it was a hook, its last words.
+    Failed(Record, Vec<u8>),
 }
 
 /// A connection to a container that waits.
@@ -64,13 +64,15 @@ impl Gate {
     pub(super) fn pass(self) -> Result<Outcome> {
         let failed = |errno| Error::os("talk to the container's process", errno);
         send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL).map_err(failed)?;
-        let mut bytes = [0; Record::SIZE];
+        let mut bytes = [0; Failed::SIZE];
         let (length, _) =
             io::retry_on_intr(|| recv(&self.0, &mut bytes, RecvFlags::empty())).map_err(failed)?;
-        let record = Record::from_bytes(&bytes);
-        match length {
-            0 => Ok(Outcome::Executed),
-            Record::SIZE if record.kind == Record::FAILED => Ok(Outcome::Failed(record)),
+        let message = bytes.get(..length).unwrap_or_default();
+        match Failed::split(message) {
+            None if message.is_empty() => Ok(Outcome::Executed),
+            Some((record, output)) if record.kind == Record::FAILED => {
+                Ok(Outcome::Failed(record, output.to_vec()))
+            }
             _ => Err(failed(Errno::PROTO)),
         }
     }
@@ -180,7 +182,7 @@ pub(super) mod tests {
             let listener = claim.listen().unwrap();
             let container = thread::spawn(move || wait_for_go(listener, Some(failure)));
             let gate = Gate::find(claim.folder()).unwrap().unwrap();
-            assert_eq!(gate.pass().unwrap(), Outcome::Failed(failure));
+            assert_eq!(gate.pass().unwrap(), Outcome::Failed(failure, Vec::new()));
             container.join().unwrap();
         });
     }

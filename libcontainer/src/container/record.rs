@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use super::hooks::LaterHooks;
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result};
 
@@ -36,6 +37,9 @@ pub(crate) struct Stored {
     pub(crate) has_process: bool,
     /// The plan entries behind the gate, so that `start` can say which of them failed.
     pub(crate) late: Vec<LateStep>,
+    /// What `start` and `delete` run.
+    #[serde(default)]
+    pub(crate) hooks: LaterHooks,
 }
 
 /// The container's first process.
@@ -135,6 +139,7 @@ pub(super) mod tests {
             own_pid_namespace: true,
             has_process: true,
             late: Vec::new(),
+            hooks: LaterHooks::default(),
         }
     }
 

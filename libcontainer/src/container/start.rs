@@ -2,11 +2,15 @@
 
 use libcontainer_init::{Record, op};
 
+use super::delete::end_processes;
 use super::gate::{Gate, Outcome};
 use super::handle::{status_but_for_gate, wrong_status};
 use super::record::Stored;
 use super::store::PATIENCE;
-use super::{Container, Status};
+use super::{Container, Delete, Status};
+use crate::hook::HookFailure;
+use crate::launch::report::hook_failure;
+use crate::spec::hook_place;
 use crate::{Error, ErrorKind, Result, StepFailure};
 
 impl Container {
@@ -30,19 +34,48 @@ impl Container {
             return Err(wrong_status("start", self.id(), Status::Running));
         };
         match gate.pass().map_err(|error| error.context(format_args!("start {}", self.id())))? {
-            Outcome::Executed => claim.remove_gate(),
-            Outcome::Failed(record) => Err(failure(self.id().as_str(), &stored, record)),
+            Outcome::Executed => {
+                claim.remove_gate()?;
+                self.poststart(&stored)
+            }
+            Outcome::Failed(record, output) => Err(failure(self.id().as_str(), &stored, record, output)),
+        }
+    }
+
+    /// Runs the hooks of a start; the container of one that fails is stopped, as the runtime-spec asks for.
+    fn poststart(&self, stored: &Stored) -> Result<()> {
+        let Err(failure) = stored.run_poststart() else { return Ok(()) };
+        let error = hook_error(self.id().as_str(), stored, failure);
+        let stopped = stored.process().and_then(|init| end_processes(stored, Delete::Force, init.as_ref()));
+        match stopped {
+            Ok(()) => Err(error),
+            Err(trouble) => {
+                Err(Error::new(error.kind().clone(), format!("{error}; while stopping it: {trouble}")))
+            }
         }
     }
 }
 
-fn failure(id: &str, stored: &Stored, record: Record) -> Error {
+fn hook_error(id: &str, stored: &Stored, failure: HookFailure) -> Error {
+    let pointer = format!("/hooks/{}/{}", failure.kind, failure.number);
+    let step = stored.late.iter().find(|step| step.pointer.as_ref() == Some(&pointer));
+    let place = step.map_or_else(String::new, |step| format!("step {} of {}, ", step.index, step.total));
+    let what = format!("run {} hook #{} {}", failure.kind, failure.number, failure.path);
+    Error::new(ErrorKind::Hook(failure.clone()), format!("start {id}: {place}{pointer}: {what}: {failure}"))
+}
+
+fn failure(id: &str, stored: &Stored, record: Record, output: Vec<u8>) -> Error {
     let index = usize::try_from(record.index).unwrap_or(usize::MAX);
     let step = stored.late.iter().find(|step| step.index == index);
+    let pointer = step.and_then(|step| step.pointer.as_deref());
+    if pointer.and_then(hook_place).is_some() {
+        let subject = step.and_then(|step| step.subject.clone());
+        return hook_error(id, stored, hook_failure(pointer, subject, record, output));
+    }
     let failure = StepFailure {
         index,
         total: step.map_or(0, |step| step.total),
-        pointer: step.and_then(|step| step.pointer.clone()),
+        pointer: pointer.map(str::to_owned),
         step: step.map_or_else(|| "a step after the start".to_owned(), |step| step.step.clone()),
         subject: step.and_then(|step| step.subject.clone()),
         operation: op::name(record.op),

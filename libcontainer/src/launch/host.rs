@@ -11,11 +11,11 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::link::{Link, send_fd};
-use super::{Engine, Fault, clone};
+use super::{Engine, Fault, clone, hooks};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
 use crate::planner::{Action, Actor, HostStep, Source, Tree};
-use crate::spec::IdMap;
+use crate::spec::{Hook, HookKind, IdMap};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
 use crate::{Error, cgroup};
@@ -61,6 +61,7 @@ impl Engine<'_> {
             HostStep::Adopt => self.adopt(),
             HostStep::IdMaps { uids, gids } => self.id_maps(uids, gids),
             HostStep::OomScore { value } => self.write_proc("oom_score_adj", &value.to_string()),
+            HostStep::Hook { kind, number, hook } => self.hook(*kind, *number, hook),
             HostStep::PidFile { path } => self.write_pid_file(path),
             HostStep::SendPidfd { path } => {
                 let socket = connect_to(path, SocketType::STREAM)?;
@@ -201,6 +202,14 @@ impl Engine<'_> {
             let starts = texts.iter().map(|text| base.wrapping_add(text.start as usize));
             starts.chain([std::ptr::null()]).collect()
         };
+        let lists: Vec<*const u8> = plan
+            .pool
+            .lists
+            .iter()
+            .map(|text| text.map_or(std::ptr::null(), |text| base.wrapping_add(text.start as usize)))
+            .collect();
+        let environment = if plan.lends_environment() { hooks::environment() } else { Vec::new() };
+        let environment = hooks::pointers(&environment);
         let argv = pointers(&plan.argv);
         let mut envp = pointers(&plan.envp);
         let mut program = Program {
@@ -214,8 +223,19 @@ impl Engine<'_> {
             link,
             argv: &argv,
             envp: &mut envp,
+            lists: &lists,
+            environment: &environment,
         };
         clone::spawn(&mut program, request).map_err(child)
+    }
+
+    fn hook(&self, kind: HookKind, number: usize, hook: &Hook) -> Result<()> {
+        let init = self.init()?;
+        // A program may end whenever it likes, but before it has started there is nothing to do for a dead process.
+        let container = (kind < HookKind::Poststart).then(|| init.as_fd());
+        let pid = init.pid().as_raw_nonzero().get();
+        let hook = (kind, number, hook);
+        self.stored.run_hook(hook, container, Some(pid)).map_err(|failure| Fault::Hook(Box::new(failure)))
     }
 
     /// `Enter` has ended after its clone: what it cloned is our child.

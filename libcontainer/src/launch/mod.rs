@@ -4,22 +4,25 @@
 //! it says `Go` and waits until the child says that its entries are done, or which of them failed.
 
 mod clone;
+pub(crate) mod hooks;
 mod host;
 mod link;
-mod report;
+pub(crate) mod report;
 mod undo;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use libcontainer_init::{Record, Slot, Step};
+use libcontainer_init::{Slot, Step};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
 use crate::cgroup::{self, CgroupError};
+use crate::container::hooks::LaterHooks;
 use crate::container::record::{LateStep, Phase, Stored, VERSION};
 use crate::container::store::Claim;
 use crate::facts::Handles;
+use crate::hook::HookFailure;
 use crate::planner::{Action, Actor, Plan};
 use crate::sys::pidfd::Process;
 use crate::{ContainerId, Error, Result};
@@ -45,6 +48,8 @@ enum Fault {
     Error(Error),
     /// The child ended without a word.
     Died(String),
+    /// A hook failed.
+    Hook(Box<HookFailure>),
 }
 
 impl From<Error> for Fault {
@@ -114,6 +119,7 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         own_pid_namespace: launch.config.namespaces.pid.membership != crate::spec::Membership::Host,
         has_process: launch.config.process.is_some(),
         late: late_steps(launch.plan),
+        hooks: LaterHooks::of(&launch.config.hooks),
     }
 }
 
@@ -183,12 +189,9 @@ impl Engine<'_> {
                 }
                 Ok(Turn::Over)
             }
-            Heard::Failed(Record { index, op, errno, .. }) => {
-                let fault = Fault::Call(libcontainer_init::op::name(op), Errno::from_raw_os_error(errno));
-                Err((index as usize, fault))
-            }
+            Heard::Failed(record, output) => Err(report::child(plan, record, output)),
             // Close-on-exec: the link ends when the program takes over.
-            Heard::Closed if end == plan.entries().len() => Ok(Turn::Gone),
+            Heard::Closed if ends_with_exec(plan, end) => Ok(Turn::Over),
             Heard::Closed => Err((index, self.lost(Errno::PIPE))),
             Heard::Done(..) => Err((index, Fault::Call("recvmsg", Errno::PROTO))),
         }
@@ -211,6 +214,12 @@ enum Turn {
     Over,
     /// The child needs the host no more.
     Gone,
+}
+
+/// Whether entry `end - 1` makes the child the program.
+fn ends_with_exec(plan: &Plan, end: usize) -> bool {
+    let last = end.checked_sub(1).and_then(|last| plan.entries().get(last));
+    last.is_some_and(|entry| matches!(entry.action, Action::Child(Step::Exec)))
 }
 
 /// The index behind the child's entries that start at `index`.

@@ -1,11 +1,46 @@
 //! Failures in words.
 
-use libcontainer_init::Step;
+use libcontainer_init::{Record, Step, op};
 use rustix::io::Errno;
 
-use super::Fault;
+use super::{Failure, Fault};
 use crate::planner::{Action, Entry, Plan};
+use crate::hook::{HookEnd, HookFailure, one_line};
+use crate::spec::hook_place;
 use crate::{Error, ErrorKind, StepFailure};
+
+/// What a child's message says.
+pub(super) fn child(plan: &Plan, record: Record, output: Vec<u8>) -> Failure {
+    let index = usize::try_from(record.index).unwrap_or(usize::MAX);
+    let entry = plan.entries().get(index).filter(|entry| matches!(entry.action, Action::Child(Step::Hook(_))));
+    let fault = match entry {
+        Some(entry) => Fault::Hook(Box::new(hook_failure(
+            entry.pointer.as_deref(),
+            plan.subject(entry),
+            record,
+            output,
+        ))),
+        None => Fault::Call(op::name(record.op), Errno::from_raw_os_error(record.errno)),
+    };
+    (index, fault)
+}
+
+/// How a hook of the container's first process failed: `pointer` and `subject` are those of its entry.
+pub(crate) fn hook_failure(
+    pointer: Option<&str>,
+    subject: Option<String>,
+    record: Record,
+    output: Vec<u8>,
+) -> HookFailure {
+    let (kind, number) = pointer.and_then(hook_place).unwrap_or_default();
+    HookFailure {
+        kind: kind.to_owned(),
+        number,
+        path: subject.unwrap_or_default(),
+        end: HookEnd::from_numbers(record.op, record.errno),
+        output: one_line(output),
+    }
+}
 
 /// The error of entry `index`.
 pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error {
@@ -20,6 +55,11 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
         }
         Fault::Error(error) => {
             return error.context(format_args!("create {id}: step {index} of {total}: {step}"));
+        }
+        Fault::Hook(failure) => {
+            let pointer = entry.and_then(|entry| entry.pointer.as_deref()).unwrap_or_default();
+            let message = format!("create {id}: step {index} of {total}, {pointer}: {step}: {failure}");
+            return Error::new(ErrorKind::Hook(*failure), message);
         }
         Fault::Died(how) => {
             let message =

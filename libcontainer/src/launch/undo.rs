@@ -28,6 +28,7 @@ impl Engine<'_> {
             troubles.extend(empty(cgroup).err());
         }
         if let Some(claim) = self.claim.take() {
+            self.stored.run_poststop();
             troubles.extend(claim.remove().err());
         }
         if troubles.is_empty() {

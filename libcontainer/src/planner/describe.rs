@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::entry::{Action, Actor, Entry, HostStep, Tree};
 use super::{Plan, Pool};
 use crate::cgroup::Devices;
-use crate::spec::{IdMap, attr};
+use crate::spec::{Hook, HookKind, IdMap, attr, hook_place};
 
 impl Actor {
     /// The word that plans use.
@@ -34,6 +34,10 @@ impl fmt::Display for Plan {
                 }
                 None => writeln!(f, "{index:3} {:5} {text}", entry.actor.as_str())?,
             }
+        }
+        for (number, hook) in self.poststop.iter().enumerate() {
+            let text = poststop(number, hook);
+            writeln!(f, "at delete: {text}")?;
         }
         for warning in &self.warnings {
             writeln!(f, "warning: {}: {}", warning.pointer, warning.message)?;
@@ -62,6 +66,7 @@ impl Plan {
         json!({
             "id": self.id,
             "entries": entries.collect::<Vec<_>>(),
+            "atDelete": self.poststop.iter().enumerate().map(|(number, hook)| poststop(number, hook)).collect::<Vec<_>>(),
             "warnings": warnings.collect::<Vec<_>>(),
         })
     }
@@ -69,6 +74,10 @@ impl Plan {
     /// One entry as a sentence.
     pub(crate) fn describe(&self, entry: &Entry) -> String {
         match &entry.action {
+            Action::Child(Step::Hook(hook)) => {
+                let (kind, number) = entry.pointer.as_deref().and_then(hook_place).unwrap_or_default();
+                describe_hook(kind, number, &self.pool.show(hook.path), hook.timeout)
+            }
             Action::Host(step) => host(step),
             Action::Child(step) => self.child(step),
         }
@@ -81,6 +90,8 @@ impl Plan {
                 Step::Mount { target, .. } | Step::Attach { target, .. } | Step::Attributes { target, .. },
             ) => *target,
             Action::Child(Step::Cwd { path } | Step::CwdAgain { path } | Step::Node { path, .. }) => *path,
+            Action::Child(Step::Hook(hook)) => hook.path,
+            Action::Host(HostStep::Hook { hook, .. }) => return Some(hook.path.clone()),
             Action::Child(Step::Find { .. } | Step::Exec) => *self.argv.first()?,
             _ => return None,
         };
@@ -204,11 +215,23 @@ fn host(step: &HostStep) -> String {
             format!("write id maps users {} groups {}", maps(uids), maps(gids))
         }
         HostStep::OomScore { value } => format!("set oom_score_adj {value} of the process"),
+        HostStep::Hook { kind, number, hook } => {
+            describe_hook(kind.as_str(), *number, &hook.path, hook.timeout.unwrap_or(0))
+        }
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
         #[cfg(feature = "fault-injection")]
         other => format!("{other:?}"),
     }
+}
+
+fn describe_hook(kind: &str, number: usize, path: &str, timeout: u32) -> String {
+    let limit = if timeout == 0 { String::new() } else { format!(" (at most {timeout} s)") };
+    format!("run {kind} hook #{number} {path}{limit}")
+}
+
+fn poststop(number: usize, hook: &Hook) -> String {
+    describe_hook(HookKind::Poststop.as_str(), number, &hook.path, hook.timeout.unwrap_or(0))
 }
 
 fn device_policy(devices: &Devices) -> String {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use libcontainer_init::{Slot, Step, attr::MountAttr};
 
 use crate::cgroup;
-use crate::spec::IdMap;
+use crate::spec::{Hook, HookKind, IdMap};
 
 /// One line of a plan.
 #[derive(Clone, Debug)]
@@ -136,6 +136,15 @@ pub enum HostStep {
     OomScore {
         /// -1000 to 1000.
         value: i32,
+    },
+    /// Runs a hook in the runtime's namespaces.
+    Hook {
+        /// Its kind.
+        kind: HookKind,
+        /// Its place among those of its kind, from 0.
+        number: usize,
+        /// The hook.
+        hook: Hook,
     },
     /// Writes the pid file.
     PidFile {

@@ -6,6 +6,7 @@ use libcontainer_init::{Slot, Step, slot};
 
 use super::Plan;
 use super::entry::{Action, Actor, Entry, HostStep};
+use crate::spec::HookKind;
 
 /// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ struct World {
     no_new_privileges: bool,
     filtered: bool,
     executed: bool,
+    /// The kind of the hook before.
+    last_hook: Option<HookKind>,
 }
 
 /// Checks every rule; returns every violation.
@@ -60,7 +63,7 @@ pub fn verify(plan: &Plan) -> Vec<Violation> {
         violations.extend(broken.map(|rule| Violation { index, rule }));
     }
     if !world.executed {
-        violations.push(Violation { index: plan.entries.len(), rule: "the last entry is exec" });
+        violations.push(Violation { index: plan.entries.len(), rule: "the program is executed" });
     }
     violations
 }
@@ -83,8 +86,16 @@ impl World {
         );
         [
             require(ready, "an actor exists before its first entry"),
+            // The process that becomes such a hook goes on with the steps up to exec, and can wait for nobody.
+            require(
+                entry.actor != Actor::Host || self.executed || self.last_hook != Some(HookKind::StartContainer),
+                "the host has no turn between a startContainer hook and exec",
+            ),
             require(matches, "the host does host steps and children do child steps"),
-            require(!self.executed, "nothing follows exec"),
+            require(
+                !self.executed || matches!(entry.action, Action::Host(HostStep::Hook { .. })),
+                "nothing but hooks follows exec",
+            ),
         ]
         .into_iter()
         .flatten()
@@ -107,6 +118,24 @@ impl World {
         let fresh = !self.slots.contains(&slot);
         self.slots.push(slot);
         require(fresh && !self.has_enter && !self.has_init, "a slot is filled once, and before the clone")
+    }
+
+    /// Whether a hook of `kind` stands where the runtime-spec calls it.
+    fn hook(&mut self, kind: HookKind) -> Vec<Option<&'static str>> {
+        let in_order = self.last_hook.is_none_or(|last| last <= kind);
+        self.last_hook = Some(kind);
+        let in_place = match kind {
+            HookKind::Prestart | HookKind::CreateRuntime | HookKind::CreateContainer => {
+                self.root_attached && !self.pivoted
+            }
+            HookKind::StartContainer => self.found && !self.capabilities_set && !self.filtered,
+            HookKind::Poststart => self.executed,
+            HookKind::Poststop => false,
+        };
+        vec![
+            require(in_order, "hooks run in the order of their kinds"),
+            require(in_place, "a hook runs at the moment of its kind"),
+        ]
     }
 
     fn host(&mut self, step: &HostStep) -> Vec<Option<&'static str>> {
@@ -146,6 +175,7 @@ impl World {
                 self.is_mapped = true;
                 vec![require(self.user_namespace, "maps belong to a new user namespace")]
             }
+            HostStep::Hook { kind, .. } => self.hook(*kind),
             _ => Vec::new(),
         }
     }
@@ -207,6 +237,10 @@ impl World {
                     self.pivoted,
                     "paths are hidden after the pivot, when nothing can be put over them",
                 )]
+            }
+            Step::Hook(hook) => {
+                let kind = if hook.confined { HookKind::StartContainer } else { HookKind::CreateContainer };
+                self.hook(kind)
             }
             Step::ProcWrite { .. } => vec![self.has(slot::PROC)],
             _ => self.program(plan, step),

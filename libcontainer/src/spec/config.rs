@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use oci_spec::runtime::{LinuxResources, LinuxSeccomp};
 
+use super::hooks::Hooks;
+
 /// A checked configuration. Field docs name the JSON pointer they come from.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -43,6 +45,8 @@ pub struct Config {
     pub resources: Option<LinuxResources>,
     /// `/linux/seccomp`; the seccomp module compiles it.
     pub seccomp: Option<LinuxSeccomp>,
+    /// `/hooks`
+    pub hooks: Hooks,
     /// `/annotations`
     pub annotations: BTreeMap<String, String>,
     /// What was left out although the configuration asks for it, to be told to the user.

@@ -4,6 +4,7 @@
 
 mod check;
 mod config;
+mod hooks;
 mod json;
 mod mount;
 mod problem;
@@ -14,6 +15,9 @@ mod seccomp;
 mod tests;
 
 pub use config::*;
+pub use hooks::{Hook, HookKind, Hooks};
+
+pub(crate) use hooks::place as hook_place;
 
 use std::fs::File;
 use std::io::Read;

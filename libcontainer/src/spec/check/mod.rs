@@ -3,6 +3,7 @@
 mod capabilities;
 mod devices;
 mod env;
+mod hooks;
 mod idmap;
 mod namespaces;
 mod process;
@@ -49,6 +50,7 @@ pub(super) fn config(raw: Spec, bundle: &Path) -> Checked<Config> {
         cgroups_path: top::cgroups_path(linux.cgroups_path)?,
         resources: linux.resources.map(Into::into),
         seccomp: seccomp::profile(linux.seccomp)?,
+        hooks: hooks::hooks(raw.hooks)?,
         annotations: raw.annotations,
         namespaces,
         warnings,

@@ -2,12 +2,11 @@
 //! it asked for is not the container.
 
 use crate::spec::problem::{Checked, Problem};
-use crate::spec::raw::{Asked, Hooks, Linux, Process, Spec};
+use crate::spec::raw::{Asked, Linux, Process, Spec};
 
 pub(super) fn refuse(spec: &Spec) -> Checked {
     other_platforms(spec)?;
     spec.process.as_ref().map_or(Ok(()), process)?;
-    hooks(&spec.hooks)?;
     linux(&spec.linux)
 }
 
@@ -24,18 +23,6 @@ fn process(process: &Process) -> Checked {
         ("/process/execCPUAffinity", process.exec_cpu_affinity),
     ];
     refuse_each(&values, NOT_YET)
-}
-
-fn hooks(hooks: &Hooks) -> Checked {
-    let lists = [
-        ("/hooks/prestart", hooks.prestart),
-        ("/hooks/createRuntime", hooks.create_runtime),
-        ("/hooks/createContainer", hooks.create_container),
-        ("/hooks/startContainer", hooks.start_container),
-        ("/hooks/poststart", hooks.poststart),
-        ("/hooks/poststop", hooks.poststop),
-    ];
-    refuse_each(&lists, NOT_YET)
 }
 
 fn linux(linux: &Linux) -> Checked {

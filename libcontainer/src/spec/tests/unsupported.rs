@@ -12,14 +12,6 @@ fn refused_unless_empty(pointer: &str, value: &Value) {
 }
 
 #[test]
-fn every_kind_of_hook() {
-    let names = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
-    for name in names {
-        refused_unless_empty(&format!("/hooks/{name}"), &json!([{"path": "/bin/true"}]));
-    }
-}
-
-#[test]
 fn what_later_versions_do_for_the_process() {
     let process = |key: &str, value: Value| super::with(&format!("/process/{key}"), value);
     let values = [

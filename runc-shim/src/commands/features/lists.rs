@@ -1,7 +1,8 @@
 //! What this build knows, by name.
 
 /// Kinds of hooks that are run.
-pub(super) const HOOKS: &[&str] = &[];
+pub(super) const HOOKS: &[&str] =
+    &["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
 
 /// Options of `/mounts/N/options` that have a meaning of their own; others are data of the file system.
 pub(super) const MOUNT_OPTIONS: &[&str] = &[
