@@ -241,7 +241,12 @@ impl<'a> Context<'_, 'a> {
                 self.link = report;
                 self.hook = Some(*hook);
                 prepared?;
-                if hook.confined { Ok(()) } else { Err(hook::execute(self.program, hook)) }
+                if hook.confined {
+                    return Ok(());
+                }
+                // What the set-up makes has exactly the modes asked for; a hook expects what is usual.
+                sys::umask(0o022)?;
+                Err(hook::execute(self.program, hook))
             }
         }
     }
