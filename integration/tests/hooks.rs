@@ -61,6 +61,11 @@ fn have_run(sandbox: &Sandbox) -> Vec<&'static str> {
     KINDS.into_iter().filter(|kind| !reports(sandbox, kind).is_empty()).collect()
 }
 
+/// Whether poststart hooks are run by `start`, as the runtime-spec wants it; runc runs them at the end of `create`.
+fn poststart_is_at_start() -> bool {
+    !runtime().is("runc")
+}
+
 fn namespace_of(process: &str, kind: &str) -> String {
     fs::read_link(format!("/proc/{process}/ns/{kind}")).unwrap().to_str().unwrap().to_owned()
 }
@@ -72,7 +77,9 @@ on_hosts! {
         config["annotations"] = json!({ "a.b/c": "d\"\n" });
         sandbox.write(&config);
         let mut container = sandbox.create();
-        assert_eq!(have_run(&sandbox), KINDS[..3]);
+        let of_create: &[&str] =
+            if poststart_is_at_start() { &KINDS[..3] } else { &[KINDS[0], KINDS[1], KINDS[2], KINDS[4]] };
+        assert_eq!(have_run(&sandbox), of_create);
         let pid = container.pid();
         let inside = |kind: &str| namespace_of(&pid.to_string(), kind);
         let namespaces = ["mnt", "pid", "net", "ipc", "uts"];
@@ -93,7 +100,8 @@ on_hosts! {
                     let of_host = namespace_of("self", name);
                     let expected = if INSIDE.contains(&kind) { of_container } else { &of_host };
                     assert_eq!(report.namespace(name), expected, "{kind}");
-                } else {
+                } else if kind != "poststop" {
+                    // Of a namespace that is gone, another one may have got the number.
                     assert_ne!(report.namespace(name), of_container, "{kind}");
                 }
             }
@@ -199,6 +207,7 @@ fn create_runtime_hooks_may_set_up_the_network_namespace() {
 
 #[test]
 fn start_container_hooks_run_before_the_program_and_poststart_hooks_after() {
+    differs_from!("runc", "poststart hooks run at the end of create");
     let sandbox = Sandbox::new();
     let exe = sandbox.file("exe");
     let mut config = reporting(&sandbox, &["startContainer"]);
@@ -209,7 +218,11 @@ fn start_container_hooks_run_before_the_program_and_poststart_hooks_after() {
     let mut container = sandbox.create();
     container.start();
     let found = container.report();
-    assert!(!found["stat"]["/tmp/startContainer"].is_null(), "the file of the hook is there: {}", found["stat"]);
+    assert!(
+        !found["stat"]["/tmp/startContainer"].is_null(),
+        "the file of the hook is there: {}",
+        found["stat"]
+    );
     let executed = fs::read_to_string(exe).unwrap();
     assert!(executed.trim_end().ends_with("/probe"), "poststart hooks find the program running: {executed}");
     container.kill("TERM");
@@ -252,8 +265,9 @@ fn without_env_the_runtimes_environment_is_inherited() {
         };
         drop(invocation.env("GIVEN_TO", command).output().success());
     }
+    let start = if poststart_is_at_start() { "start" } else { "create" };
     let inherited =
-        [("prestart", "create"), ("createRuntime", "create"), ("poststart", "start"), ("poststop", "delete")];
+        [("prestart", "create"), ("createRuntime", "create"), ("poststart", start), ("poststop", "delete")];
     for (kind, command) in inherited {
         let report = report(&sandbox, kind);
         let found = report["env"].as_array().unwrap().contains(&json!(["GIVEN_TO", command]));
@@ -268,7 +282,6 @@ fn without_env_the_runtimes_environment_is_inherited() {
 
 #[test]
 fn a_given_environment_is_all_of_it() {
-    differs_from!("runc", "it passes only the hook's own variables on inside too, but keeps duplicates");
     let sandbox = Sandbox::new();
     let mut config = reporting(&sandbox, &[]);
     for kind in KINDS {
@@ -465,7 +478,10 @@ fn a_plan_shows_every_hook() {
             _ => " host  ",
         };
         assert!(pair[0].ends_with(&format!("{actor}run {kind} hook #0 /bin/true")), "{pair:?}");
-        assert!(pair[1].ends_with(&format!("{actor}run {kind} hook #1 /bin/false (at most 3 s)")), "{pair:?}");
+        assert!(
+            pair[1].ends_with(&format!("{actor}run {kind} hook #1 /bin/false (at most 3 s)")),
+            "{pair:?}"
+        );
     }
     let place = |what: &str| text.lines().position(|line| line.contains(what)).unwrap();
     assert!(place("run createContainer hook #1") < place("pivot root"));

@@ -39,11 +39,8 @@ impl Stored {
             HookKind::Poststop => Status::Stopped,
             _ => Status::Created,
         };
-        let state = HookState {
-            status,
-            pid: init,
-            ..HookState::new(&self.id, &self.bundle, &self.annotations)
-        };
+        let state =
+            HookState { status, pid: init, ..HookState::new(&self.id, &self.bundle, &self.annotations) };
         run((kind, number, hook), &state, &self.bundle, container)
     }
 

@@ -4,22 +4,20 @@ use libcontainer_init::{Record, Step, op};
 use rustix::io::Errno;
 
 use super::{Failure, Fault};
-use crate::planner::{Action, Entry, Plan};
 use crate::hook::{HookEnd, HookFailure, one_line};
+use crate::planner::{Action, Entry, Plan};
 use crate::spec::hook_place;
 use crate::{Error, ErrorKind, StepFailure};
 
 /// What a child's message says.
 pub(super) fn child(plan: &Plan, record: Record, output: Vec<u8>) -> Failure {
     let index = usize::try_from(record.index).unwrap_or(usize::MAX);
-    let entry = plan.entries().get(index).filter(|entry| matches!(entry.action, Action::Child(Step::Hook(_))));
+    let entry =
+        plan.entries().get(index).filter(|entry| matches!(entry.action, Action::Child(Step::Hook(_))));
     let fault = match entry {
-        Some(entry) => Fault::Hook(Box::new(hook_failure(
-            entry.pointer.as_deref(),
-            plan.subject(entry),
-            record,
-            output,
-        ))),
+        Some(entry) => {
+            Fault::Hook(Box::new(hook_failure(entry.pointer.as_deref(), plan.subject(entry), record, output)))
+        }
         None => Fault::Call(op::name(record.op), Errno::from_raw_os_error(record.errno)),
     };
     (index, fault)

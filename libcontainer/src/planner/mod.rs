@@ -122,9 +122,7 @@ impl Plan {
 
     /// Whether a child's hook gets the environment of the runtime.
     pub(crate) fn lends_environment(&self) -> bool {
-        let inherits = |entry: &Entry| {
-            matches!(&entry.action, Action::Child(Step::Hook(hook)) if hook.environment == Environment::Runtime)
-        };
+        let inherits = |entry: &Entry| matches!(&entry.action, Action::Child(Step::Hook(hook)) if hook.environment == Environment::Runtime);
         self.entries.iter().any(inherits)
     }
 }

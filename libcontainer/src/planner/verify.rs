@@ -88,7 +88,9 @@ impl World {
             require(ready, "an actor exists before its first entry"),
             // The process that becomes such a hook goes on with the steps up to exec, and can wait for nobody.
             require(
-                entry.actor != Actor::Host || self.executed || self.last_hook != Some(HookKind::StartContainer),
+                entry.actor != Actor::Host
+                    || self.executed
+                    || self.last_hook != Some(HookKind::StartContainer),
                 "the host has no turn between a startContainer hook and exec",
             ),
             require(matches, "the host does host steps and children do child steps"),

@@ -62,7 +62,8 @@ pub(crate) fn receive_now(socket: i32, space: &mut [u8]) -> Result<usize> {
     let none: *mut u8 = null_mut();
     let flags = libc::MSG_DONTWAIT;
     // SAFETY: the kernel writes at most space.len() bytes; the address is not asked for.
-    match unsafe { call!(Receive, SYS_recvfrom, socket, space.as_mut_ptr(), space.len(), flags, none, none) } {
+    match unsafe { call!(Receive, SYS_recvfrom, socket, space.as_mut_ptr(), space.len(), flags, none, none) }
+    {
         Err(Fault { errno: libc::EAGAIN, .. }) => Ok(0),
         other => other.map(|len| len as usize),
     }
@@ -126,7 +127,13 @@ pub(crate) fn kill_group(pid: i32, pidfd: i32) {
     // its number is not another group's. Failure means that nobody is there.
     unsafe {
         libc::syscall(libc::SYS_kill, -c_long::from(pid), libc::SIGKILL as c_long);
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd as c_long, libc::SIGKILL as c_long, info, 0 as c_long);
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd as c_long,
+            libc::SIGKILL as c_long,
+            info,
+            0 as c_long,
+        );
     }
 }
 
@@ -146,7 +153,9 @@ pub(crate) fn wait_child(pidfd: i32) -> Result<End> {
     let usage: *mut u8 = null_mut();
     loop {
         // SAFETY: the kernel writes one siginfo_t and, given a null pointer, no resource usage.
-        match unsafe { call!(Wait, SYS_waitid, libc::P_PIDFD, pidfd, from_mut(&mut info), libc::WEXITED, usage) } {
+        match unsafe {
+            call!(Wait, SYS_waitid, libc::P_PIDFD, pidfd, from_mut(&mut info), libc::WEXITED, usage)
+        } {
             Err(Fault { errno: libc::EINTR, .. }) => {}
             Err(fault) => return Err(fault),
             Ok(_) => break,
