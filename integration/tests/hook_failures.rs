@@ -88,6 +88,7 @@ fn a_failing_hook_of_create_undoes_the_container_and_is_named() {
 
 #[test]
 fn the_end_of_a_long_last_speech_is_told() {
+    differs_from!("runc", "what a createContainer hook printed can be too long for its own messages");
     for kind in OF_CREATE {
         let sandbox = Sandbox::new();
         sandbox.configure(|config| {
@@ -177,6 +178,7 @@ fn a_failing_poststart_hook_stops_the_container() {
 
 #[test]
 fn run_undoes_a_container_whose_hooks_of_the_start_fail() {
+    differs_from!("runc", "a detached run succeeds although the startContainer hook failed");
     for kind in ["startContainer", "poststart"] {
         for flags in [&[][..], &["--detach"]] {
             let sandbox = Sandbox::new();
@@ -189,12 +191,7 @@ fn run_undoes_a_container_whose_hooks_of_the_start_fail() {
                 note_poststop(config, &sandbox);
             });
             let output = sandbox.with_bundle("run", flags).output();
-            if runtime().is_ours() {
-                output.fails_saying(&format!("error running {kind} hook #0"));
-            } else {
-                assert_ne!(output.code(), 0);
-                sandbox.command(&["delete", "--force", "ID"]);
-            }
+            output.fails_saying(&format!("error running {kind} hook #0"));
             sandbox.assert_nothing_left();
             assert_poststop_ran_once(&sandbox);
         }

@@ -85,6 +85,9 @@ impl<'a> Context<'_, 'a> {
         if let Step::CloneInit { flags } = *step {
             return self.clone_init(index, flags);
         }
+        if let Step::Hook(ref hook) = *step {
+            return self.hook(index, hook).map(|()| Next::Step);
+        }
         self.namespaces(step)
             .or_else(|| self.file_system(step))
             .or_else(|| self.identity(step))
@@ -167,7 +170,6 @@ impl<'a> Context<'_, 'a> {
             }
             Step::WaitForStart => self.wait_for_start(),
             Step::Seccomp { flags } => sys::load_filter(self.program.filter, flags),
-            Step::Hook(ref hook) => self.hook(hook),
             Step::Exec => Err(self.exec()),
             #[cfg(feature = "fault-injection")]
             Step::Fail { errno } => Err(Fault { op: Op::Verify, errno }),
@@ -230,13 +232,21 @@ impl<'a> Context<'_, 'a> {
 
     /// In the process that waits for the hook this returns when it has ended. The process that becomes a confined hook
     /// goes on with the steps, to give up what the program would, and leaves the other hooks to the first process.
-    fn hook(&mut self, hook: &Hook) -> Result<()> {
+    fn hook(&mut self, index: u32, hook: &Hook) -> Result<()> {
         if self.hook.is_some() {
             return Ok(());
         }
         self.output = Output::new();
         match hook::start_step(self.program, hook)? {
-            Started::Parent(running) => running.finish(hook.timeout, None, &mut self.output),
+            Started::Parent(running) => {
+                running.finish(hook.timeout, None, &mut self.output)?;
+                if hook.confined {
+                    // A link that ends means that the program runs, unless it ends before this. Whoever waited may be
+                    // gone, as he may be a moment later.
+                    let _: Result<()> = link::send(self.link, Record::done(index));
+                }
+                Ok(())
+            }
             Started::Child { report, prepared } => {
                 self.link = report;
                 self.hook = Some(*hook);

@@ -30,6 +30,8 @@ pub(super) enum Outcome {
     Executed,
     /// A plan entry failed, and the process is gone; if it was a hook, its last words.
     Failed(Record, Vec<u8>),
+    /// The process ended before its hooks did.
+    Died,
 }
 
 /// A connection to a container that waits.
@@ -60,20 +62,26 @@ impl Gate {
         }
     }
 
-    /// Lets the container go and waits until its program runs or a plan entry has failed.
-    pub(super) fn pass(self) -> Result<Outcome> {
+    /// Lets the container go and waits until its program runs or a plan entry has failed. The container tells of each
+    /// of `hooks` hooks that it is done: if the connection ends before that, the process was killed.
+    pub(super) fn pass(self, hooks: usize) -> Result<Outcome> {
         let failed = |errno| Error::os("talk to the container's process", errno);
         send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL).map_err(failed)?;
-        let mut bytes = [0; Failed::SIZE];
-        let (length, _) =
-            io::retry_on_intr(|| recv(&self.0, &mut bytes, RecvFlags::empty())).map_err(failed)?;
-        let message = bytes.get(..length).unwrap_or_default();
-        match Failed::split(message) {
-            None if message.is_empty() => Ok(Outcome::Executed),
-            Some((record, output)) if record.kind == Record::FAILED => {
-                Ok(Outcome::Failed(record, output.to_vec()))
+        let mut left = hooks;
+        loop {
+            let mut bytes = [0; Failed::SIZE];
+            let (length, _) =
+                io::retry_on_intr(|| recv(&self.0, &mut bytes, RecvFlags::empty())).map_err(failed)?;
+            let message = bytes.get(..length).unwrap_or_default();
+            match Failed::split(message) {
+                None if message.is_empty() && left == 0 => return Ok(Outcome::Executed),
+                None if message.is_empty() => return Ok(Outcome::Died),
+                Some((record, [])) if record.kind == Record::DONE && left > 0 => left -= 1,
+                Some((record, output)) if record.kind == Record::FAILED => {
+                    return Ok(Outcome::Failed(record, output.to_vec()));
+                }
+                _ => return Err(failed(Errno::PROTO)),
             }
-            _ => Err(failed(Errno::PROTO)),
         }
     }
 }
@@ -166,7 +174,7 @@ pub(super) mod tests {
                 let container = thread::spawn(move || wait_for_go(listener, None));
                 assert!(has_waiter(claim.folder()).unwrap());
                 let gate = Gate::find(claim.folder()).unwrap().unwrap();
-                assert_eq!(gate.pass().unwrap(), Outcome::Executed);
+                assert_eq!(gate.pass(0).unwrap(), Outcome::Executed);
                 container.join().unwrap();
                 assert!(!has_waiter(claim.folder()).unwrap());
                 assert!(Gate::find(claim.folder()).unwrap().is_none());
@@ -182,7 +190,7 @@ pub(super) mod tests {
             let listener = claim.listen().unwrap();
             let container = thread::spawn(move || wait_for_go(listener, Some(failure)));
             let gate = Gate::find(claim.folder()).unwrap().unwrap();
-            assert_eq!(gate.pass().unwrap(), Outcome::Failed(failure, Vec::new()));
+            assert_eq!(gate.pass(0).unwrap(), Outcome::Failed(failure, Vec::new()));
             container.join().unwrap();
         });
     }
@@ -204,7 +212,7 @@ pub(super) mod tests {
             let gate = Gate::find(claim.folder()).unwrap().unwrap();
             close(&listener);
             drop(listener);
-            let error = gate.pass().unwrap_err().to_string();
+            let error = gate.pass(0).unwrap_err().to_string();
             assert!(error.starts_with("talk to the container's process: "), "{error}");
         });
     }

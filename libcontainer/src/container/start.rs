@@ -5,12 +5,12 @@ use libcontainer_init::{Record, op};
 use super::delete::end_processes;
 use super::gate::{Gate, Outcome};
 use super::handle::{status_but_for_gate, wrong_status};
-use super::record::Stored;
+use super::record::{LateStep, Stored};
 use super::store::PATIENCE;
 use super::{Container, Delete, Status};
 use crate::hook::HookFailure;
 use crate::launch::report::hook_failure;
-use crate::spec::hook_place;
+use crate::spec::{HookKind, hook_place};
 use crate::{Error, ErrorKind, Result, StepFailure};
 
 impl Container {
@@ -33,10 +33,17 @@ impl Container {
         let Some(gate) = Gate::find(claim.folder())? else {
             return Err(wrong_status("start", self.id(), Status::Running));
         };
-        match gate.pass().map_err(|error| error.context(format_args!("start {}", self.id())))? {
+        let is_hook = |step: &&LateStep| step.pointer.as_deref().is_some_and(is_start_container);
+        let hooks = stored.late.iter().filter(is_hook).count();
+        match gate.pass(hooks).map_err(|error| error.context(format_args!("start {}", self.id())))? {
             Outcome::Executed => {
                 claim.remove_gate()?;
                 self.poststart(&stored)
+            }
+            Outcome::Died => {
+                let message =
+                    format!("start {}: its process was killed before its hooks were done", self.id());
+                Err(Error::new(ErrorKind::WrongStatus(Status::Stopped), message))
             }
             Outcome::Failed(record, output) => Err(failure(self.id().as_str(), &stored, record, output)),
         }
@@ -54,6 +61,10 @@ impl Container {
             }
         }
     }
+}
+
+fn is_start_container(pointer: &str) -> bool {
+    hook_place(pointer).is_some_and(|(kind, _)| kind == HookKind::StartContainer.as_str())
 }
 
 fn hook_error(id: &str, stored: &Stored, failure: HookFailure) -> Error {

@@ -23,7 +23,7 @@ use crate::container::record::{LateStep, Phase, Stored, VERSION};
 use crate::container::store::Claim;
 use crate::facts::Handles;
 use crate::hook::HookFailure;
-use crate::planner::{Action, Actor, Plan};
+use crate::planner::{Action, Actor, Entry, Plan};
 use crate::sys::pidfd::Process;
 use crate::{ContainerId, Error, Result};
 
@@ -174,26 +174,29 @@ impl Engine<'_> {
 
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.
     fn wait(&mut self, plan: &Plan, index: usize, end: usize) -> std::result::Result<Turn, Failure> {
-        let waits_for_start =
-            |entry: &crate::planner::Entry| matches!(entry.action, Action::Child(Step::WaitForStart));
+        let waits_for_start = |entry: &Entry| matches!(entry.action, Action::Child(Step::WaitForStart));
         if plan.entries().get(index).is_some_and(waits_for_start) {
             // From here on the child answers to `start`.
             return Ok(Turn::Gone);
         }
-        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
-        match link.hear().map_err(|errno| (index, self.lost(errno)))? {
-            Heard::Done(record, pidfd) if record.index as usize + 1 == end => {
-                if let Some(pidfd) = pidfd {
-                    self.init =
-                        Some(Process::from_parts(record.pid, pidfd).map_err(|error| (index, error.into()))?);
+        let mut hooks = confined_hooks(plan, index, end);
+        loop {
+            let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+            match link.hear().map_err(|errno| (index, self.lost(errno)))? {
+                Heard::Done(record, pidfd) if record.index as usize + 1 == end => {
+                    if let Some(pidfd) = pidfd {
+                        let process = Process::from_parts(record.pid, pidfd);
+                        self.init = Some(process.map_err(|error| (index, error.into()))?);
+                    }
+                    return Ok(Turn::Over);
                 }
-                Ok(Turn::Over)
+                Heard::Done(..) if hooks > 0 => hooks -= 1,
+                Heard::Failed(record, output) => return Err(report::child(plan, record, output)),
+                // Close-on-exec: the link ends when the program takes over.
+                Heard::Closed if ends_with_exec(plan, end) && hooks == 0 => return Ok(Turn::Over),
+                Heard::Closed => return Err((index, self.lost(Errno::PIPE))),
+                Heard::Done(..) => return Err((index, Fault::Call("recvmsg", Errno::PROTO))),
             }
-            Heard::Failed(record, output) => Err(report::child(plan, record, output)),
-            // Close-on-exec: the link ends when the program takes over.
-            Heard::Closed if ends_with_exec(plan, end) => Ok(Turn::Over),
-            Heard::Closed => Err((index, self.lost(Errno::PIPE))),
-            Heard::Done(..) => Err((index, Fault::Call("recvmsg", Errno::PROTO))),
         }
     }
 
@@ -214,6 +217,12 @@ enum Turn {
     Over,
     /// The child needs the host no more.
     Gone,
+}
+
+/// How many of the entries the child reports one by one: hooks on the way to exec, which may hang.
+fn confined_hooks(plan: &Plan, index: usize, end: usize) -> usize {
+    let confined = |entry: &Entry| matches!(&entry.action, Action::Child(Step::Hook(hook)) if hook.confined);
+    plan.entries().get(index..end).unwrap_or_default().iter().filter(|entry| confined(entry)).count()
 }
 
 /// Whether entry `end - 1` makes the child the program.
