@@ -8,11 +8,40 @@ use crate::buffer::Buffer;
 use crate::link::{self, Record};
 use crate::op::Op;
 use crate::output::Output;
-use crate::program::{CText, Program};
-use crate::step::{Environment, Hook};
+use crate::program::{CText, List, Program, Text};
 use crate::sys::job::{self, End};
 use crate::sys::{self, Clone, Handle, Side};
 use crate::{Fault, Result, exec, op, slot};
+
+/// A program that the container's first process runs beside the container's own, and waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// The program.
+    pub path: Text,
+    /// Its arguments.
+    pub argv: List,
+    /// Its environment.
+    pub environment: Environment,
+    /// The container's state as JSON, without the `{"pid":N` before it.
+    pub state: Text,
+    /// Seconds that it may take, 0 for any time.
+    pub timeout: u32,
+    /// Whether it has no more rights than the container's program: the process that becomes it then takes the steps
+    /// up to [`crate::Step::Exec`] as well. Otherwise it runs with the rights that the first process has at this step, in
+    /// the folder of the root file system.
+    pub confined: bool,
+}
+
+/// Where the environment of a hook comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// From the configuration.
+    Given(List),
+    /// It is the runtime's own.
+    Runtime,
+    /// It is that of the container's program.
+    Container,
+}
 
 /// A hook that the host runs.
 pub struct Call<'a> {

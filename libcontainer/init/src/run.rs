@@ -1,13 +1,13 @@
 //! The loop over the steps.
 
 use crate::buffer::Buffer;
-use crate::hook::Started;
+use crate::hook::{Hook, Started};
 use crate::link::{self, Failed, Record};
 use crate::op::Op;
 use crate::output::Output;
 use crate::program::{CText, Program};
 use crate::slot::{CGROUP, GATE, PROC};
-use crate::step::{Hook, Step};
+use crate::step::Step;
 use crate::sys::{self, Clone, Handle, Side};
 use crate::{Fault, Result, console, cwd, device, exec, hook, ids, mask, mount, pivot};
 

@@ -4,7 +4,8 @@
 //! the planner's, made from facts, or inside a step.
 
 use crate::attr::MountAttr;
-use crate::program::{List, Text, Words};
+use crate::hook::Hook;
+use crate::program::{Text, Words};
 use crate::slot::Slot;
 
 /// A step with its place in the plan.
@@ -36,36 +37,6 @@ pub struct Filesystem {
     pub config: Text,
     /// `MOUNT_ATTR_*` of the mount.
     pub attributes: u64,
-}
-
-/// A program that the container's first process runs beside the container's own, and waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hook {
-    /// The program.
-    pub path: Text,
-    /// Its arguments.
-    pub argv: List,
-    /// Its environment.
-    pub environment: Environment,
-    /// The container's state as JSON, without the `{"pid":N` before it.
-    pub state: Text,
-    /// Seconds that it may take, 0 for any time.
-    pub timeout: u32,
-    /// Whether it has no more rights than the container's program: the process that becomes it then takes the steps
-    /// up to [`Step::Exec`] as well. Otherwise it runs with the rights that the first process has at this step, in
-    /// the folder of the root file system.
-    pub confined: bool,
-}
-
-/// Where the environment of a hook comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Environment {
-    /// From the configuration.
-    Given(List),
-    /// It is the runtime's own.
-    Runtime,
-    /// It is that of the container's program.
-    Container,
 }
 
 /// What a child can do.

@@ -58,7 +58,7 @@ impl Container {
         if let Ok(Some(init)) = stored.live_process() {
             let _ = init.signal(libc::SIGKILL);
         }
-        let _ = cgroups::kill_all(&stored.cgroups);
+        let _ = cgroups::kill_unwaited(&stored.cgroups);
     }
 }
 

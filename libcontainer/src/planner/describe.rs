@@ -8,9 +8,9 @@ use libcontainer_init::step::Filesystem;
 use serde_json::{Value, json};
 
 use super::entry::{Action, Actor, Entry, HostStep, Tree};
-use super::{Plan, Pool};
+use super::{Plan, Pool, hooks};
 use crate::cgroup::Devices;
-use crate::spec::{Hook, HookKind, IdMap, attr, hook_place};
+use crate::spec::{IdMap, attr, hook_place};
 
 impl Actor {
     /// The word that plans use.
@@ -36,7 +36,7 @@ impl fmt::Display for Plan {
             }
         }
         for (number, hook) in self.poststop.iter().enumerate() {
-            let text = poststop(number, hook);
+            let text = hooks::poststop(number, hook);
             writeln!(f, "at delete: {text}")?;
         }
         for warning in &self.warnings {
@@ -66,7 +66,7 @@ impl Plan {
         json!({
             "id": self.id,
             "entries": entries.collect::<Vec<_>>(),
-            "atDelete": self.poststop.iter().enumerate().map(|(number, hook)| poststop(number, hook)).collect::<Vec<_>>(),
+            "atDelete": self.poststop.iter().enumerate().map(|(number, hook)| hooks::poststop(number, hook)).collect::<Vec<_>>(),
             "warnings": warnings.collect::<Vec<_>>(),
         })
     }
@@ -76,7 +76,7 @@ impl Plan {
         match &entry.action {
             Action::Child(Step::Hook(hook)) => {
                 let (kind, number) = entry.pointer.as_deref().and_then(hook_place).unwrap_or_default();
-                describe_hook(kind, number, &self.pool.show(hook.path), hook.timeout)
+                hooks::describe(kind, number, &self.pool.show(hook.path), hook.timeout)
             }
             Action::Host(step) => host(step),
             Action::Child(step) => self.child(step),
@@ -216,22 +216,13 @@ fn host(step: &HostStep) -> String {
         }
         HostStep::OomScore { value } => format!("set oom_score_adj {value} of the process"),
         HostStep::Hook { kind, number, hook } => {
-            describe_hook(kind.as_str(), *number, &hook.path, hook.timeout.unwrap_or(0))
+            hooks::describe(kind.as_str(), *number, &hook.path, hook.timeout.unwrap_or(0))
         }
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
         #[cfg(feature = "fault-injection")]
         other => format!("{other:?}"),
     }
-}
-
-fn describe_hook(kind: &str, number: usize, path: &str, timeout: u32) -> String {
-    let limit = if timeout == 0 { String::new() } else { format!(" (at most {timeout} s)") };
-    format!("run {kind} hook #{number} {path}{limit}")
-}
-
-fn poststop(number: usize, hook: &Hook) -> String {
-    describe_hook(HookKind::Poststop.as_str(), number, &hook.path, hook.timeout.unwrap_or(0))
 }
 
 fn device_policy(devices: &Devices) -> String {

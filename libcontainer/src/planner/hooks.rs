@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use libcontainer_init::Step;
-use libcontainer_init::step::{self, Environment};
+use libcontainer_init::hook::{self, Environment};
 use serde::Serialize;
 
 use super::build::Build;
@@ -85,7 +85,7 @@ fn init(build: &mut Build<'_>, kind: HookKind, hooks: &[Hook]) {
             None if confined => Environment::Container,
             None => Environment::Runtime,
         };
-        let step = step::Hook {
+        let step = hook::Hook {
             path: build.pool.text(&hook.path),
             argv: build.pool.pointers(&hook.args),
             environment,
@@ -95,4 +95,15 @@ fn init(build: &mut Build<'_>, kind: HookKind, hooks: &[Hook]) {
         };
         build.init_for(Step::Hook(step), kind.pointer(number));
     }
+}
+
+/// A hook as plans show it.
+pub(super) fn describe(kind: &str, number: usize, path: &str, timeout: u32) -> String {
+    let limit = if timeout == 0 { String::new() } else { format!(" (at most {timeout} s)") };
+    format!("run {kind} hook #{number} {path}{limit}")
+}
+
+/// A hook that `delete` runs.
+pub(super) fn poststop(number: usize, hook: &Hook) -> String {
+    describe(HookKind::Poststop.as_str(), number, &hook.path, hook.timeout.unwrap_or(0))
 }

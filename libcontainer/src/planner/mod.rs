@@ -31,7 +31,8 @@ pub(crate) use hooks::HookState;
 
 use std::path::PathBuf;
 
-use libcontainer_init::step::{Environment, Instruction};
+use libcontainer_init::hook::Environment;
+use libcontainer_init::step::Instruction;
 use libcontainer_init::{Step, Text};
 
 use crate::spec::{Hook, Warning};

@@ -8,6 +8,8 @@ use super::Plan;
 use super::entry::{Action, Actor, Entry, HostStep};
 use crate::spec::HookKind;
 
+mod hooks;
+
 /// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -120,24 +122,6 @@ impl World {
         let fresh = !self.slots.contains(&slot);
         self.slots.push(slot);
         require(fresh && !self.has_enter && !self.has_init, "a slot is filled once, and before the clone")
-    }
-
-    /// Whether a hook of `kind` stands where the runtime-spec calls it.
-    fn hook(&mut self, kind: HookKind) -> Vec<Option<&'static str>> {
-        let in_order = self.last_hook.is_none_or(|last| last <= kind);
-        self.last_hook = Some(kind);
-        let in_place = match kind {
-            HookKind::Prestart | HookKind::CreateRuntime | HookKind::CreateContainer => {
-                self.root_attached && !self.pivoted
-            }
-            HookKind::StartContainer => self.found && !self.capabilities_set && !self.filtered,
-            HookKind::Poststart => self.executed,
-            HookKind::Poststop => false,
-        };
-        vec![
-            require(in_order, "hooks run in the order of their kinds"),
-            require(in_place, "a hook runs at the moment of its kind"),
-        ]
     }
 
     fn host(&mut self, step: &HostStep) -> Vec<Option<&'static str>> {
