@@ -161,7 +161,7 @@ fn read_only_binds_cannot_be_written() {
 fn binds_take_the_flags_and_their_opposites() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.file("shared")).unwrap();
-    copy_probe(&sandbox.file("shared/probe"));
+    copy_probe(&sandbox.path().join("shared/probe"));
     let report = sandbox.report(|config| {
         config.bind(sandbox.file("shared"), "/tmp", &["bind", "nosuid", "nodev", "noexec", "noatime"]);
     });

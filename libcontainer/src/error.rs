@@ -3,8 +3,9 @@ use std::fmt;
 
 use rustix::io::Errno;
 
-use crate::cgroup::CgroupError;
-use crate::hook::HookFailure;
+mod hook;
+
+pub use hook::{HookEnd, HookFailure};
 
 /// The result of every fallible call of this library.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -54,6 +55,8 @@ pub enum ErrorKind {
     Cgroup,
     /// Any other failure of the operating system.
     Os,
+    /// This library broke one of its own rules, which is a bug; nothing was done.
+    Internal,
 }
 
 /// Which step of a plan failed, and why.
@@ -174,18 +177,6 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
-    }
-}
-
-impl From<CgroupError> for Error {
-    fn from(error: CgroupError) -> Self {
-        let pointer = error.pointer().unwrap_or_default().to_owned();
-        let kind = match &error {
-            CgroupError::Unsupported { .. } | CgroupError::Host { .. } => ErrorKind::Unsupported { pointer },
-            CgroupError::Invalid { .. } => ErrorKind::InvalidSpec { pointer },
-            _ => ErrorKind::Cgroup,
-        };
-        Self::new(kind, error.to_string()).with_source(error)
     }
 }
 

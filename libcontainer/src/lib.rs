@@ -29,20 +29,20 @@ mod container;
 mod error;
 pub mod exe;
 pub mod facts;
-mod hook;
 mod id;
 mod launch;
 pub mod planner;
 pub mod seccomp;
 pub mod spec;
+mod status;
 mod sys;
 
 pub use bundle::Bundle;
-pub use container::{Container, CreateOptions, Delete, ExitStatus, Runtime, Signals, State, Status};
-pub use error::{Error, ErrorKind, Result, StepFailure};
-pub use hook::{HookEnd, HookFailure};
+pub use container::{Container, CreateOptions, Delete, ExitStatus, Runtime, Signals, State};
+pub use error::{Error, ErrorKind, HookEnd, HookFailure, Result, StepFailure};
 pub use id::ContainerId;
 pub use planner::Plan;
+pub use status::Status;
 
 /// The version of the OCI runtime specification that this library implements.
 pub const SPEC_VERSION: &str = "1.3.0";

@@ -8,8 +8,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags, open};
+
+/// Held while the example runs and is attacked: a file that anybody executes is busy, whatever protects it.
+static EXAMPLE: Mutex<()> = Mutex::new(());
 
 fn example() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
@@ -50,6 +54,7 @@ fn with_the_right_to_mount_the_executable_is_on_a_read_only_mount() {
     if !rustix::process::geteuid().is_root() {
         return println!("skipped: not root");
     }
+    let _alone = EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new(example());
     command.args(["one", "two words", ""]);
     let (child, report) = spawn(command);
@@ -62,6 +67,7 @@ fn without_the_right_to_mount_the_executable_is_a_sealed_copy() {
     if !rustix::process::geteuid().is_root() {
         return println!("skipped: not root");
     }
+    let _alone = EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new("setpriv");
     command.arg("--bounding-set=-sys_admin").arg(example()).args(["one", "two words", ""]);
     if Command::new("setpriv").arg("--version").stdout(Stdio::null()).status().is_err() {

@@ -1,8 +1,9 @@
 //! runc's command line on top of [`libcontainer`].
-#![forbid(unsafe_code)]
 
 mod cli;
 mod commands;
+#[cfg(target_arch = "x86_64")]
+mod entry;
 mod failure;
 mod foreground;
 mod log;

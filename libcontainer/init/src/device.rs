@@ -4,7 +4,7 @@ use libc::{S_IFIFO, S_IFMT};
 
 use crate::op::Op;
 use crate::program::{Program, Text};
-use crate::resolve;
+use crate::resolve::Parent;
 use crate::slot::ROOT;
 use crate::sys;
 use crate::{Fault, Result};
@@ -17,8 +17,8 @@ pub(crate) struct Node {
     pub(crate) gid: u32,
 }
 
-pub(crate) fn node(program: &Program<'_>, node: &Node) -> Result<()> {
-    let (folder, name) = resolve::parent(program.slot(ROOT)?, program.text(node.path)?)?;
+pub(crate) fn node<'a>(program: &Program<'a>, parent: &mut Option<Parent<'a>>, node: &Node) -> Result<()> {
+    let (folder, name) = Parent::of(parent, program.slot(ROOT)?, program.text(node.path)?)?;
     let (major, minor) = node.device;
     match sys::mknodat(folder.fd(), name, node.mode, encode(major, minor)) {
         Ok(()) => {}
@@ -45,8 +45,13 @@ fn encode(major: u32, minor: u32) -> u32 {
     (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
 
-pub(crate) fn link(program: &Program<'_>, path: Text, target: Text) -> Result<()> {
-    let (folder, name) = resolve::parent(program.slot(ROOT)?, program.text(path)?)?;
+pub(crate) fn link<'a>(
+    program: &Program<'a>,
+    parent: &mut Option<Parent<'a>>,
+    path: Text,
+    target: Text,
+) -> Result<()> {
+    let (folder, name) = Parent::of(parent, program.slot(ROOT)?, program.text(path)?)?;
     match sys::symlinkat(program.text(target)?, folder.fd(), name) {
         Err(Fault { op: Op::Symlink, errno: libc::EEXIST }) => Ok(()),
         other => other,

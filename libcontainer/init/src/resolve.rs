@@ -37,13 +37,52 @@ fn walk(root: i32, path: CText<'_>, flags: i32, resolve: u64) -> Result<Handle> 
 /// Opens the place of a mount; makes what is missing on the way, folders with mode 755.
 pub(crate) fn target(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
     match open(root, path, O_PATH) {
-        Err(Fault { errno: libc::ENOENT, .. }) => make(root, path, file),
+        Err(Fault { errno: libc::ENOENT, .. }) => match make_last(root, path, file)? {
+            Some(made) => Ok(made),
+            None => make(root, path, file),
+        },
         other => other,
     }
 }
 
-/// Opens the folder that holds the last component of `path`, made if missing, and says what that component is.
-pub(crate) fn parent<'a>(root: i32, path: CText<'a>) -> Result<(Handle, CText<'a>)> {
+/// Makes the last component of `path` alone, which is what is missing as a rule. `None` if it is not that simple.
+fn make_last(root: i32, path: CText<'_>, file: bool) -> Result<Option<Handle>> {
+    let Ok((folder, name)) = split(path) else { return Ok(None) };
+    let absolute = Buffer::from(&[b"/", folder])?;
+    match open(root, absolute.text()?, O_PATH | O_DIRECTORY) {
+        Ok(folder) => create(&folder, name.bytes(), file),
+        Err(Fault { errno: libc::ENOENT, .. }) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The folder of the node that was made last. The next one is in the same as a rule, which is then not looked up again.
+pub(crate) struct Parent<'a> {
+    path: &'a [u8],
+    folder: Handle,
+}
+
+impl<'a> Parent<'a> {
+    /// The folder that holds the last component of `path`, made if missing, and what that component is.
+    pub(crate) fn of<'p>(
+        last: &'p mut Option<Self>,
+        root: i32,
+        path: CText<'a>,
+    ) -> Result<(&'p Handle, CText<'a>)> {
+        let (folder, name) = split(path)?;
+        let parent = match last.take().filter(|parent| parent.path == folder) {
+            Some(parent) => parent,
+            None => {
+                let absolute = Buffer::from(&[b"/", folder])?;
+                Self { path: folder, folder: target(root, absolute.text()?, false)? }
+            }
+        };
+        Ok((&last.insert(parent).folder, name))
+    }
+}
+
+/// The folder of the last component of `path`, and that component.
+fn split(path: CText<'_>) -> Result<(&[u8], CText<'_>)> {
     let bytes = path.bytes();
     let cut = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.wrapping_add(1));
     let (folder, _) = bytes.split_at_checked(cut).unwrap_or_default();
@@ -51,8 +90,7 @@ pub(crate) fn parent<'a>(root: i32, path: CText<'a>) -> Result<(Handle, CText<'a
     if matches!(name.bytes(), b"" | b"." | b"..") {
         return Err(Fault { op: Op::Open, errno: libc::EINVAL });
     }
-    let folder = Buffer::from(&[b"/", folder])?;
-    Ok((target(root, folder.text()?, false)?, name))
+    Ok((folder, name))
 }
 
 /// Walks component by component. What exists is opened from the root, so that `..` and symlinks stay inside; what is

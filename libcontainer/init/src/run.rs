@@ -6,6 +6,7 @@ use crate::link::{self, Failed, Record};
 use crate::op::Op;
 use crate::output::Output;
 use crate::program::{CText, Program};
+use crate::resolve::Parent;
 use crate::slot::{CGROUP, GATE, PROC};
 use crate::step::Step;
 use crate::sys::{self, Clone, Handle, Side};
@@ -20,6 +21,8 @@ struct Context<'p, 'a> {
     found: Option<CText<'a>>,
     /// Whether root could enter the working folder.
     entered: bool,
+    /// The folder of the node or link that was made last.
+    parent: Option<Parent<'a>>,
     /// The text of `HOME=`, which the environment points to.
     home: Buffer,
     /// The hook that this process will become instead of the program: a copy of the first process made for it.
@@ -47,6 +50,7 @@ pub fn run(program: &mut Program<'_>) -> ! {
         link,
         found: None,
         entered: false,
+        parent: None,
         home: Buffer::new(),
         hook: None,
         output: Output::new(),
@@ -87,6 +91,9 @@ impl<'a> Context<'_, 'a> {
         }
         if let Step::Hook(ref hook) = *step {
             return self.hook(index, hook).map(|()| Next::Step);
+        }
+        if !matches!(step, Step::Node { .. } | Step::Link { .. }) {
+            self.parent = None;
         }
         self.namespaces(step)
             .or_else(|| self.file_system(step))
@@ -131,9 +138,9 @@ impl<'a> Context<'_, 'a> {
                 mount::attributes(program, target, attr, recursive)
             }
             Step::Node { path, mode, device, uid, gid } => {
-                device::node(program, &device::Node { path, mode, device, uid, gid })
+                device::node(program, &mut self.parent, &device::Node { path, mode, device, uid, gid })
             }
-            Step::Link { path, target } => device::link(program, path, target),
+            Step::Link { path, target } => device::link(program, &mut self.parent, path, target),
             Step::Terminal { uid, rows, columns } => console::terminal(program, uid, rows, columns),
             Step::Pivot => pivot::pivot(program),
             Step::MoveRoot => pivot::move_root(program),

@@ -4,7 +4,7 @@
 //! the planner's, made from facts, or inside a step.
 
 use crate::attr::MountAttr;
-use crate::hook::Hook;
+pub use crate::hook::{Environment, Hook};
 use crate::program::{Text, Words};
 use crate::slot::Slot;
 

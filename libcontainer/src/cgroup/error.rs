@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::error::describe_errno;
+use crate::{Error, ErrorKind};
 
 /// Why a cgroup could not be planned, made, changed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +175,18 @@ impl CgroupError {
             change(failure);
         }
         self
+    }
+}
+
+impl From<CgroupError> for Error {
+    fn from(error: CgroupError) -> Self {
+        let pointer = error.pointer().unwrap_or_default().to_owned();
+        let kind = match &error {
+            CgroupError::Unsupported { .. } | CgroupError::Host { .. } => ErrorKind::Unsupported { pointer },
+            CgroupError::Invalid { .. } => ErrorKind::InvalidSpec { pointer },
+            _ => ErrorKind::Cgroup,
+        };
+        Self::new(kind, error.to_string()).with_source(error)
     }
 }
 

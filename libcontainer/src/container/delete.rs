@@ -9,6 +9,7 @@ use super::handle::{locked_status, wrong_status};
 use super::record::Stored;
 use super::store::{Claim, Folder, PATIENCE, Reading, not_found};
 use super::{Container, Delete, Status, cgroups};
+use crate::launch::hooks::run_poststop;
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result};
 
@@ -19,11 +20,11 @@ impl Container {
     /// [`ErrorKind::WrongStatus`] if it still runs (never with [`Delete::Force`]); otherwise whatever
     /// could not be removed, and then the container still exists and `delete` can be repeated.
     pub fn delete(&self, how: Delete) -> Result<()> {
-        let folder = self.folder()?;
-        if how == Delete::Force && folder.is_locked()? {
-            self.interrupt(&folder);
-        }
-        let claim = folder.lock(PATIENCE)?;
+        let claim = self.folder()?.lock_after(PATIENCE, |folder| {
+            if how == Delete::Force {
+                self.interrupt(folder);
+            }
+        })?;
         match (claim.folder().read()?, how) {
             (Reading::Found(stored), _) if !self.is(&stored) => Err(not_found(self.id())),
             (Reading::Found(stored), _) => self.delete_known(claim, &stored, how),
@@ -47,7 +48,7 @@ impl Container {
         }
         tear_down(stored, how).map_err(|error| error.context(format_args!("delete {}", self.id())))?;
         // The name is not free before they are done: a hook of the next container could meet them at their work.
-        stored.run_poststop();
+        run_poststop(stored);
         claim.remove()
     }
 
@@ -75,18 +76,17 @@ fn tear_down(stored: &Stored, how: Delete) -> Result<()> {
 }
 
 pub(super) fn end_processes(stored: &Stored, how: Delete, init: Option<&Process>) -> Result<()> {
-    if let Some(init) = init {
-        match init.signal(libc::SIGKILL) {
-            Ok(()) | Err(Errno::SRCH) => {}
-            Err(errno) => return Err(Error::os(format_args!("kill process {}", init.pid()), errno)),
-        }
+    // Without it, what is left of the container (if anything) shows when the cgroup cannot be removed.
+    let Some(init) = init else { return Ok(()) };
+    match init.signal(libc::SIGKILL) {
+        Ok(()) | Err(Errno::SRCH) => {}
+        Err(errno) => return Err(Error::os(format_args!("kill process {}", init.pid()), errno)),
     }
     // The end of a pid namespace's init is the end of all in it, unless they are frozen and cannot end.
-    let init_ends_all = how == Delete::Stopped && stored.init.is_some() && stored.own_pid_namespace;
-    if !init_ends_all {
+    if how == Delete::Force || !stored.own_pid_namespace {
         cgroups::kill_all(&stored.cgroups)?;
     }
-    init.map_or(Ok(()), wait_for_end)
+    wait_for_end(init)
 }
 
 /// Waits for the end of a killed process. A process in an uninterruptible call may never end, and then

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::io::fcntl_dupfd_cloexec;
+
 use super::record::{Phase, Stored};
 use super::store::{self, Claim, Folder, Reading, not_found};
 use super::{ExitStatus, State, Status, cgroups, gate, owner};
+use crate::sys::pidfd::Process;
 use crate::{ContainerId, Error, ErrorKind, Result};
 
 /// A container that exists.
 ///
-/// It is only a name: everything is looked up when it is asked for, so any number of them can be
-/// held and sent between threads. If the container is deleted and another one made under the same
+/// It is little more than a name: its state is looked up when it is asked for, so any number of them can be
+/// held and sent between threads (the one that `create` and `run` return holds a pidfd as well). If the container is deleted and another one made under the same
 /// name, this one is [`ErrorKind::NotFound`] and never means the other.
 #[derive(Debug)]
 pub struct Container {
@@ -18,12 +21,14 @@ pub struct Container {
     id: ContainerId,
     /// The record when the container was found; absent if there was none, or none that is legible.
     known: Option<Box<Stored>>,
+    /// The first process, if it was made by the caller.
+    process: Option<Process>,
 }
 
 impl Container {
     /// The container that `create` has just made.
-    pub(crate) fn new(root: &Path, id: &ContainerId, stored: Stored) -> Self {
-        Self { root: root.into(), id: id.clone(), known: Some(Box::new(stored)) }
+    pub(crate) fn new(root: &Path, id: &ContainerId, stored: Stored, process: Option<Process>) -> Self {
+        Self { root: root.into(), id: id.clone(), known: Some(Box::new(stored)), process }
     }
 
     /// Finds a container. One with an illegible record is found too: it can still be deleted by force.
@@ -37,7 +42,7 @@ impl Container {
                 None
             }
         };
-        Ok(Self { root: root.into(), id: id.clone(), known })
+        Ok(Self { root: root.into(), id: id.clone(), known, process: None })
     }
 
     /// All containers with a legible record, sorted by name.
@@ -90,7 +95,17 @@ impl Container {
     /// Waits until the container's first process has ended. The status is known only to its parent,
     /// and only once: the process is reaped.
     pub fn wait(&self) -> Result<Option<ExitStatus>> {
-        let Some(process) = self.snapshot()?.process()? else { return Ok(None) };
+        let found;
+        let process = match &self.process {
+            Some(process) => process,
+            None => match self.snapshot()?.process()? {
+                Some(process) => {
+                    found = process;
+                    &found
+                }
+                None => return Ok(None),
+            },
+        };
         if let Some(status) = process.wait_child()? {
             let code = status.exit_status().map(ExitStatus::Code);
             return Ok(code.or(status.terminating_signal().map(ExitStatus::Signal)));
@@ -104,6 +119,9 @@ impl Container {
     /// # Errors
     /// [`ErrorKind::NoProcess`] if it has ended and was reaped.
     pub fn pidfd(&self) -> Result<rustix::fd::OwnedFd> {
+        if let Some(process) = &self.process {
+            return fcntl_dupfd_cloexec(process, 0).map_err(|errno| Error::os("duplicate a pidfd", errno));
+        }
         match self.snapshot()?.process()? {
             Some(process) => Ok(process.into_pidfd()),
             None => Err(Error::new(

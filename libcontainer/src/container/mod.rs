@@ -6,7 +6,6 @@ mod delete;
 mod fixture;
 mod gate;
 mod handle;
-pub(crate) mod hooks;
 mod kill;
 mod options;
 mod owner;
@@ -17,14 +16,14 @@ pub(crate) mod store;
 
 pub use handle::Container;
 pub use options::{CreateOptions, Delete, Signals};
-pub use state::{State, Status};
+pub use state::State;
 
 use std::path::{Path, PathBuf};
 
 use crate::facts::{self, Handles};
 use crate::launch::{self, Launch};
 use crate::planner::{self, Request};
-use crate::{Bundle, ContainerId, ErrorKind, Plan, Result, exe};
+use crate::{Bundle, ContainerId, ErrorKind, Plan, Result, Status, exe};
 
 /// A folder of containers, `/run/NAME` as a rule. Opening it changes nothing.
 #[derive(Clone, Debug)]
@@ -117,7 +116,8 @@ impl Runtime {
             plan: &plan,
             handles,
         };
-        Ok(Container::new(&self.root, id, launch::launch(launch)?))
+        let (stored, process) = launch::launch(launch)?;
+        Ok(Container::new(&self.root, id, stored, process))
     }
 
     fn prepare(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
-use super::hooks::LaterHooks;
+use crate::spec::Hook;
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result};
 
@@ -37,7 +37,7 @@ pub(crate) struct Stored {
     pub(crate) has_process: bool,
     /// The plan entries behind the gate, so that `start` can say which of them failed.
     pub(crate) late: Vec<LateStep>,
-    /// What `start` and `delete` run.
+    /// Absent in records of versions without hooks.
     #[serde(default)]
     pub(crate) hooks: LaterHooks,
 }
@@ -70,6 +70,26 @@ pub(crate) struct LateStep {
     pub(crate) pointer: Option<String>,
     pub(crate) step: String,
     pub(crate) subject: Option<String>,
+}
+
+/// The hooks that other commands run or wait for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct LaterHooks {
+    /// How many the first process runs behind the gate.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) start_container: usize,
+    /// What `start` runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) poststart: Vec<Hook>,
+    /// What `delete` runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) poststop: Vec<Hook>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 #[derive(Deserialize)]

@@ -5,12 +5,12 @@ use libcontainer_init::{Record, op};
 use super::delete::end_processes;
 use super::gate::{Gate, Outcome};
 use super::handle::{status_but_for_gate, wrong_status};
-use super::record::{LateStep, Stored};
+use super::record::Stored;
 use super::store::PATIENCE;
 use super::{Container, Delete, Status};
-use crate::hook::HookFailure;
+use crate::error::HookFailure;
+use crate::launch::hooks::run_poststart;
 use crate::launch::report::hook_failure;
-use crate::spec::{HookKind, hook_place};
 use crate::{Error, ErrorKind, Result, StepFailure};
 
 impl Container {
@@ -33,9 +33,10 @@ impl Container {
         let Some(gate) = Gate::find(claim.folder())? else {
             return Err(wrong_status("start", self.id(), Status::Running));
         };
-        let is_hook = |step: &&LateStep| step.pointer.as_deref().is_some_and(is_start_container);
-        let hooks = stored.late.iter().filter(is_hook).count();
-        match gate.pass(hooks).map_err(|error| error.context(format_args!("start {}", self.id())))? {
+        match gate
+            .pass(stored.hooks.start_container)
+            .map_err(|error| error.context(format_args!("start {}", self.id())))?
+        {
             Outcome::Executed => {
                 claim.remove_gate()?;
                 self.poststart(&stored)
@@ -51,7 +52,7 @@ impl Container {
 
     /// Runs the hooks of a start; the container of one that fails is stopped, as the runtime-spec asks for.
     fn poststart(&self, stored: &Stored) -> Result<()> {
-        let Err(failure) = stored.run_poststart() else { return Ok(()) };
+        let Err(failure) = run_poststart(stored) else { return Ok(()) };
         let error = hook_error(self.id().as_str(), stored, failure);
         let stopped = stored.process().and_then(|init| end_processes(stored, Delete::Force, init.as_ref()));
         match stopped {
@@ -61,10 +62,6 @@ impl Container {
             }
         }
     }
-}
-
-fn is_start_container(pointer: &str) -> bool {
-    hook_place(pointer).is_some_and(|(kind, _)| kind == HookKind::StartContainer.as_str())
 }
 
 fn hook_error(id: &str, stored: &Stored, failure: HookFailure) -> Error {
@@ -79,9 +76,9 @@ fn failure(id: &str, stored: &Stored, record: Record, output: Vec<u8>) -> Error 
     let index = usize::try_from(record.index).unwrap_or(usize::MAX);
     let step = stored.late.iter().find(|step| step.index == index);
     let pointer = step.and_then(|step| step.pointer.as_deref());
-    if pointer.and_then(hook_place).is_some() {
-        let subject = step.and_then(|step| step.subject.clone());
-        return hook_error(id, stored, hook_failure(pointer, subject, record, output));
+    let subject = step.and_then(|step| step.subject.clone());
+    if let Some(failure) = hook_failure(pointer, subject, record, output) {
+        return hook_error(id, stored, failure);
     }
     let failure = StepFailure {
         index,

@@ -170,9 +170,17 @@ impl Folder {
 
     /// Takes the lock, waiting at most `patience` for another command that holds it.
     pub(crate) fn lock(self, patience: Duration) -> Result<Claim> {
+        self.lock_after(patience, |_| ())
+    }
+
+    /// As [`Self::lock`]; if another command holds the lock, `contended` comes before the wait.
+    pub(crate) fn lock_after(self, patience: Duration, contended: impl FnOnce(&Self)) -> Result<Claim> {
         match flock(&self.dir, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => self.wait_for_lock(patience)?,
+            Err(Errno::WOULDBLOCK) => {
+                contended(&self);
+                self.wait_for_lock(patience)?;
+            }
             Err(errno) => return Err(self.lock_failed(errno)),
         }
         if self.is_linked()? { Ok(Claim(self)) } else { Err(not_found(&self.id)) }
@@ -246,23 +254,28 @@ impl Claim {
             .map_err(|errno| Error::os(format_args!("unlink {}", self.0.path.join(GATE).display()), errno))
     }
 
-    /// Removes the folder with all that is in it, leftovers of a killed command included; the name is
-    /// free then. The record goes last, so that an interrupted removal can be repeated.
+    /// Removes the folder with all that is in it, leftovers of a killed command included; the name is free then.
     pub(crate) fn remove(self) -> Result<()> {
         let Folder { id, path, root, dir } = &self.0;
         let failed = |errno| Error::os(format_args!("remove {}", path.display()), errno);
-        for entry in Dir::read_from(dir).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            if ![c".", c"..", c"state.json"].contains(&name) {
-                unlinkat(dir, name, AtFlags::empty()).map_err(failed)?;
-            }
-        }
+        let remove_folder = || unlinkat(root, id.as_str(), AtFlags::REMOVEDIR);
+        // The record alone is what there is, as a rule.
         match unlinkat(dir, STATE, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(failed(errno)),
         }
-        unlinkat(root, id.as_str(), AtFlags::REMOVEDIR).map_err(failed)
+        match remove_folder() {
+            Err(Errno::NOTEMPTY) => {}
+            removed => return removed.map_err(failed),
+        }
+        for entry in Dir::read_from(dir).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            if ![c".", c".."].contains(&name) {
+                unlinkat(dir, name, AtFlags::empty()).map_err(failed)?;
+            }
+        }
+        remove_folder().map_err(failed)
     }
 }
 

@@ -11,7 +11,6 @@ use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set}
 
 use super::{Facts, Handles, PathFact};
 use crate::cgroup;
-use crate::planner::devices_to_bind;
 use crate::spec::{Config, Membership, MountKind, Namespaces};
 use crate::sys::namespace;
 use crate::{Error, ErrorKind, Result};
@@ -33,7 +32,7 @@ pub fn probe(config: &Config) -> Result<(Facts, Handles)> {
         }
     }
     let mut devices = BTreeMap::new();
-    for path in devices_to_bind(config) {
+    for path in config.devices_to_bind() {
         let mut handle = None;
         devices.insert(path.clone(), look(&path).keep(&mut handle));
         handles.devices.extend(handle.map(|handle| (path, handle)));

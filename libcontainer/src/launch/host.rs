@@ -61,7 +61,7 @@ impl Engine<'_> {
             HostStep::Adopt => self.adopt(),
             HostStep::IdMaps { uids, gids } => self.id_maps(uids, gids),
             HostStep::OomScore { value } => self.write_proc("oom_score_adj", &value.to_string()),
-            HostStep::Hook { kind, number, hook } => self.hook(*kind, *number, hook),
+            HostStep::RunHook { kind, number, hook } => self.hook(*kind, *number, hook),
             HostStep::PidFile { path } => self.write_pid_file(path),
             HostStep::SendPidfd { path } => {
                 let socket = connect_to(path, SocketType::STREAM)?;
@@ -235,7 +235,7 @@ impl Engine<'_> {
         let container = (kind < HookKind::Poststart).then(|| init.as_fd());
         let pid = init.pid().as_raw_nonzero().get();
         let hook = (kind, number, hook);
-        self.stored.run_hook(hook, container, Some(pid)).map_err(|failure| Fault::Hook(Box::new(failure)))
+        hooks::run(&self.stored, hook, container, Some(pid)).map_err(|failure| Fault::Hook(Box::new(failure)))
     }
 
     /// `Enter` has ended after its clone: what it cloned is our child.

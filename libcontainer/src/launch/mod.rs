@@ -1,7 +1,9 @@
 //! Execution of a plan: the turns of host and child, and the undoing of a plan that failed.
 //!
 //! A change of actor in the plan is the only synchronisation. The host does its entries until a child's come; then
-//! it says `Go` and waits until the child says that its entries are done, or which of them failed.
+//! it says `Go` and waits until the child says that its entries are done, or which of them failed. Entries of the host
+//! that need nothing of the child's turn before them are done while that lasts, and if they are all that the host has
+//! to do then, so is the next `Go`: the child finds it and waits for nothing.
 
 mod clone;
 pub(crate) mod hooks;
@@ -18,11 +20,10 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
 use crate::cgroup::{self, CgroupError};
-use crate::container::hooks::LaterHooks;
-use crate::container::record::{LateStep, Phase, Stored, VERSION};
+use crate::container::record::{LateStep, LaterHooks, Phase, Stored, VERSION};
 use crate::container::store::Claim;
+use crate::error::HookFailure;
 use crate::facts::Handles;
-use crate::hook::HookFailure;
 use crate::planner::{Action, Actor, Entry, Plan};
 use crate::sys::pidfd::Process;
 use crate::{ContainerId, Error, Result};
@@ -81,8 +82,8 @@ struct Engine<'a> {
     pid_file: Option<PathBuf>,
 }
 
-/// Executes `launch.plan`; on failure everything is undone.
-pub(crate) fn launch(launch: Launch<'_>) -> Result<Stored> {
+/// Executes `launch.plan`; returns the record and the container's first process. On failure everything is undone.
+pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
     let stored = first_record(&launch);
     let mut engine = Engine {
         launch,
@@ -96,7 +97,7 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<Stored> {
         pid_file: None,
     };
     match engine.execute() {
-        Ok(()) => Ok(engine.stored),
+        Ok(()) => Ok((engine.stored, engine.init)),
         Err((index, fault)) => {
             let error = report::error(engine.launch.id.as_str(), engine.launch.plan, index, fault);
             Err(engine.undo(error))
@@ -119,7 +120,11 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         own_pid_namespace: launch.config.namespaces.pid.membership != crate::spec::Membership::Host,
         has_process: launch.config.process.is_some(),
         late: late_steps(launch.plan),
-        hooks: LaterHooks::of(&launch.config.hooks),
+        hooks: LaterHooks {
+            start_container: launch.config.hooks.start_container.len(),
+            poststart: launch.config.hooks.poststart.clone(),
+            poststop: launch.config.hooks.poststop.clone(),
+        },
     }
 }
 
@@ -140,25 +145,28 @@ fn late_steps(plan: &Plan) -> Vec<LateStep> {
 impl Engine<'_> {
     fn execute(&mut self) -> std::result::Result<(), Failure> {
         let plan = self.launch.plan;
-        let mut cloned_by = None;
+        // A child that was just born goes on by itself.
+        let mut may_go = false;
         let mut index = 0;
         while let Some(entry) = plan.entries().get(index) {
             match &entry.action {
                 Action::Host(step) => {
                     self.host(index, step).map_err(|fault| (index, fault))?;
-                    if matches!(step, crate::planner::HostStep::Clone { .. }) {
-                        cloned_by = Some(index);
-                    }
+                    may_go = matches!(step, crate::planner::HostStep::Clone { .. });
                     index += 1;
                 }
                 Action::Child(_) => {
                     let end = end_of_turn(plan, index);
-                    // A child that was just born goes on by itself.
-                    if index == 0 || cloned_by != Some(index - 1) {
+                    if !may_go {
                         self.go(index)?;
                     }
+                    let next = self.meanwhile(plan, end)?;
+                    may_go = next > end && is_childs(plan, next);
+                    if may_go {
+                        self.go_ahead(next)?;
+                    }
                     match self.wait(plan, index, end)? {
-                        Turn::Over => index = end,
+                        Turn::Over => index = next,
                         Turn::Gone => return Ok(()),
                     }
                 }
@@ -167,9 +175,30 @@ impl Engine<'_> {
         Ok(())
     }
 
+    /// Does the entries from `index` on that need not wait for the child; returns the first that must.
+    fn meanwhile(&mut self, plan: &Plan, mut index: usize) -> std::result::Result<usize, Failure> {
+        while let Some(entry) = plan.entries().get(index).filter(|entry| entry.meanwhile)
+            && let Action::Host(step) = &entry.action
+        {
+            self.host(index, step).map_err(|fault| (index, fault))?;
+            index += 1;
+        }
+        Ok(index)
+    }
+
     fn go(&mut self, index: usize) -> std::result::Result<(), Failure> {
         let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
         link.go().map_err(|errno| (index, self.lost(errno)))
+    }
+
+    /// As [`Self::go`], before the child has said that its turn is over. One that failed in it is gone by now, perhaps;
+    /// its last words are what the wait for the end of that turn hears.
+    fn go_ahead(&mut self, index: usize) -> std::result::Result<(), Failure> {
+        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        match link.go() {
+            Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err((index, Fault::Call("sendmsg", errno))),
+        }
     }
 
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.
@@ -229,6 +258,10 @@ fn confined_hooks(plan: &Plan, index: usize, end: usize) -> usize {
 fn ends_with_exec(plan: &Plan, end: usize) -> bool {
     let last = end.checked_sub(1).and_then(|last| plan.entries().get(last));
     last.is_some_and(|entry| matches!(entry.action, Action::Child(Step::Exec)))
+}
+
+fn is_childs(plan: &Plan, index: usize) -> bool {
+    plan.entries().get(index).is_some_and(|entry| matches!(entry.action, Action::Child(_)))
 }
 
 /// The index behind the child's entries that start at `index`.

@@ -3,8 +3,9 @@
 use libcontainer_init::{Record, Step, op};
 use rustix::io::Errno;
 
+use super::hooks::{end, one_line};
 use super::{Failure, Fault};
-use crate::hook::{HookEnd, HookFailure, one_line};
+use crate::error::HookFailure;
 use crate::planner::{Action, Entry, Plan};
 use crate::spec::hook_place;
 use crate::{Error, ErrorKind, StepFailure};
@@ -12,32 +13,31 @@ use crate::{Error, ErrorKind, StepFailure};
 /// What a child's message says.
 pub(super) fn child(plan: &Plan, record: Record, output: Vec<u8>) -> Failure {
     let index = usize::try_from(record.index).unwrap_or(usize::MAX);
-    let entry =
-        plan.entries().get(index).filter(|entry| matches!(entry.action, Action::Child(Step::Hook(_))));
-    let fault = match entry {
-        Some(entry) => {
-            Fault::Hook(Box::new(hook_failure(entry.pointer.as_deref(), plan.subject(entry), record, output)))
-        }
+    let entry = plan.entries().get(index);
+    let pointer = entry.and_then(|entry| entry.pointer.as_deref());
+    let fault = match hook_failure(pointer, entry.and_then(|entry| plan.subject(entry)), record, output) {
+        Some(failure) => Fault::Hook(Box::new(failure)),
         None => Fault::Call(op::name(record.op), Errno::from_raw_os_error(record.errno)),
     };
     (index, fault)
 }
 
-/// How a hook of the container's first process failed: `pointer` and `subject` are those of its entry.
+/// How a hook of the container's first process failed, if `pointer` leads to one: that and `subject`, the path, are of
+/// the plan's entry.
 pub(crate) fn hook_failure(
     pointer: Option<&str>,
     subject: Option<String>,
     record: Record,
     output: Vec<u8>,
-) -> HookFailure {
-    let (kind, number) = pointer.and_then(hook_place).unwrap_or_default();
-    HookFailure {
+) -> Option<HookFailure> {
+    let (kind, number) = hook_place(pointer?)?;
+    Some(HookFailure {
         kind: kind.to_owned(),
         number,
         path: subject.unwrap_or_default(),
-        end: HookEnd::from_numbers(record.op, record.errno),
+        end: end(record.op, record.errno),
         output: one_line(output),
-    }
+    })
 }
 
 /// The error of entry `index`.
@@ -81,6 +81,9 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
 
 /// What to try, where it is known.
 fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
+    if errno == Errno::NOSYS {
+        return Some("this needs Linux 5.14 or newer, and a sandbox around the runtime must allow the call");
+    }
     let Action::Child(step) = &entry.action else {
         return (operation == "clone3" && errno == Errno::NOSPC)
             .then_some("a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces");
@@ -113,5 +116,22 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
             Some("set process.noNewPrivileges, or grant CAP_SYS_ADMIN")
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planner::{Actor, HostStep};
+
+    #[test]
+    fn a_missing_system_call_leads_to_the_kernel() {
+        let entry = |actor, action| Entry { actor, action, pointer: None, meanwhile: false };
+        let host = entry(Actor::Host, Action::Host(HostStep::LendProc));
+        let init = entry(Actor::Init, Action::Child(Step::Pivot));
+        for entry in [host, init] {
+            assert!(hint(&entry, "openat2", Errno::NOSYS).is_some_and(|hint| hint.contains("Linux 5.14")));
+            assert_eq!(hint(&entry, "openat2", Errno::NOENT), None);
+        }
     }
 }

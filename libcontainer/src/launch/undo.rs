@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Engine;
+use super::{Engine, hooks};
 use crate::sys::pidfd::Process;
 use crate::{Error, cgroup};
 
@@ -28,7 +28,7 @@ impl Engine<'_> {
             troubles.extend(empty(cgroup).err());
         }
         if let Some(claim) = self.claim.take() {
-            self.stored.run_poststop();
+            hooks::run_poststop(&self.stored);
             troubles.extend(claim.remove().err());
         }
         if troubles.is_empty() {

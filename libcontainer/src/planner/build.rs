@@ -74,6 +74,13 @@ impl<'a> Build<'a> {
     }
 
     fn push(&mut self, actor: Actor, action: Action, pointer: Option<String>) {
-        self.entries.push(Entry { actor, action, pointer });
+        self.entries.push(Entry { actor, action, pointer, meanwhile: false });
+    }
+
+    /// The last entry is the host's and needs nothing of the child's entries before it.
+    pub(super) fn meanwhile(&mut self) {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.meanwhile = true;
+        }
     }
 }

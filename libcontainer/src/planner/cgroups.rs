@@ -10,6 +10,8 @@ pub(super) struct Planned {
     pub(super) placement: Placement,
     /// Limits that count processes: they are set when the container's first process is inside.
     pub(super) late: Vec<Write>,
+    /// What it may do with devices: restricted when the set-up has made its own.
+    pub(super) devices: Devices,
 }
 
 pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
@@ -22,10 +24,7 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     for write in limits.writes {
         limit(build, write);
     }
-    if limits.devices != Devices::Unrestricted {
-        build.host_for(HostStep::Devices(limits.devices), "/linux/resources/devices");
-    }
-    Ok(Planned { placement, late: limits.late })
+    Ok(Planned { placement, late: limits.late, devices: limits.devices })
 }
 
 pub(super) fn limit(build: &mut Build<'_>, write: Write) {

@@ -28,11 +28,11 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, entry) in self.entries.iter().enumerate() {
             let text = self.describe(entry);
+            let actor = entry.actor.as_str();
+            let actor = if entry.meanwhile { format!("{actor}|") } else { actor.to_owned() };
             match entry.undo() {
-                Some(undo) => {
-                    writeln!(f, "{index:3} {:5} {text:<64} undo: {undo}", entry.actor.as_str())?;
-                }
-                None => writeln!(f, "{index:3} {:5} {text}", entry.actor.as_str())?,
+                Some(undo) => writeln!(f, "{index:3} {actor:5} {text:<64} undo: {undo}")?,
+                None => writeln!(f, "{index:3} {actor:5} {text}")?,
             }
         }
         for (number, hook) in self.poststop.iter().enumerate() {
@@ -57,6 +57,7 @@ impl Plan {
                 "step": self.describe(entry),
                 "pointer": entry.pointer,
                 "undo": entry.undo(),
+                "meanwhile": entry.meanwhile,
             })
         });
         let warnings = self
@@ -91,7 +92,7 @@ impl Plan {
             ) => *target,
             Action::Child(Step::Cwd { path } | Step::CwdAgain { path } | Step::Node { path, .. }) => *path,
             Action::Child(Step::Hook(hook)) => hook.path,
-            Action::Host(HostStep::Hook { hook, .. }) => return Some(hook.path.clone()),
+            Action::Host(HostStep::RunHook { hook, .. }) => return Some(hook.path.clone()),
             Action::Child(Step::Find { .. } | Step::Exec) => *self.argv.first()?,
             _ => return None,
         };
@@ -215,7 +216,7 @@ fn host(step: &HostStep) -> String {
             format!("write id maps users {} groups {}", maps(uids), maps(gids))
         }
         HostStep::OomScore { value } => format!("set oom_score_adj {value} of the process"),
-        HostStep::Hook { kind, number, hook } => {
+        HostStep::RunHook { kind, number, hook } => {
             hooks::describe(kind.as_str(), *number, &hook.path, hook.timeout.unwrap_or(0))
         }
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
@@ -256,7 +257,8 @@ fn mount(pool: &Pool, fs: &Filesystem, attr: &MountAttr, target: &str) -> String
     let attributes = attributes(&MountAttr { set: fs.attributes, ..*attr });
     let parts: Vec<&str> =
         [attributes.as_str(), &options].into_iter().filter(|part| !part.is_empty()).collect();
-    format!("mount {} on {target} ({})", pool.show(fs.fstype), parts.join(" "))
+    let options = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(" ")) };
+    format!("mount {} on {target}{options}", pool.show(fs.fstype))
 }
 
 fn maps(maps: &[IdMap]) -> String {

@@ -16,6 +16,9 @@ pub struct Entry {
     pub action: Action,
     /// JSON pointer of the configuration value behind it, if there is one.
     pub pointer: Option<String>,
+    /// Whether the host does it while the child is still at the entries before it, of which it needs nothing. The child
+    /// goes no further until it is done.
+    pub meanwhile: bool,
 }
 
 /// A process that takes part.
@@ -138,7 +141,7 @@ pub enum HostStep {
         value: i32,
     },
     /// Runs a hook in the runtime's namespaces.
-    Hook {
+    RunHook {
         /// Its kind.
         kind: HookKind,
         /// Its place among those of its kind, from 0.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use libcontainer_init::Step;
-use libcontainer_init::hook::{self, Environment};
+use libcontainer_init::step::{self, Environment};
 use serde::Serialize;
 
 use super::build::Build;
@@ -65,7 +65,7 @@ pub(super) fn after_program(build: &mut Build<'_>) {
 
 fn host(build: &mut Build<'_>, kind: HookKind, hooks: &[Hook]) {
     for (number, hook) in hooks.iter().enumerate() {
-        build.host_for(HostStep::Hook { kind, number, hook: hook.clone() }, kind.pointer(number));
+        build.host_for(HostStep::RunHook { kind, number, hook: hook.clone() }, kind.pointer(number));
     }
 }
 
@@ -85,7 +85,7 @@ fn init(build: &mut Build<'_>, kind: HookKind, hooks: &[Hook]) {
             None if confined => Environment::Container,
             None => Environment::Runtime,
         };
-        let step = hook::Hook {
+        let step = step::Hook {
             path: build.pool.text(&hook.path),
             argv: build.pool.pointers(&hook.args),
             environment,

@@ -66,7 +66,7 @@ impl Plan {
 
     fn insert(&mut self, index: usize, actor: Actor, action: Action) {
         if index <= self.entries.len() {
-            self.entries.insert(index, Entry { actor, action, pointer: None });
+            self.entries.insert(index, Entry { actor, action, pointer: None, meanwhile: false });
         }
     }
 

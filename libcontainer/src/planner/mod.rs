@@ -1,7 +1,7 @@
 //! (configuration, options, facts) → [`Plan`]: pure, deterministic, without I/O.
 //!
 //! Reading order: [`Entry`] (what a plan is made of), `namespaces`, `rootfs`, `process` (how it is made),
-//! [`verify`] (what must hold of every plan).
+//! [`Rule`] (what must hold of every plan).
 
 mod build;
 mod cgroups;
@@ -17,6 +17,9 @@ mod pool;
 mod process;
 mod request;
 mod rootfs;
+mod rule;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use entry::{Action, Actor, Entry, HostStep, Source, Tree};
@@ -24,15 +27,14 @@ pub use entry::{Action, Actor, Entry, HostStep, Source, Tree};
 pub use inject::Injection;
 pub use pool::Pool;
 pub use request::{Options, Request};
-pub use verify::{Violation, verify};
+pub use rule::{Rule, Violation};
+pub use verify::verify;
 
-pub(crate) use devices::to_bind as devices_to_bind;
 pub(crate) use hooks::HookState;
 
 use std::path::PathBuf;
 
-use libcontainer_init::hook::Environment;
-use libcontainer_init::step::Instruction;
+use libcontainer_init::step::{Environment, Instruction};
 use libcontainer_init::{Step, Text};
 
 use crate::spec::{Hook, Warning};
@@ -59,16 +61,24 @@ pub struct Plan {
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidSpec`] if this host cannot do what the configuration says,
-/// [`ErrorKind::InvalidOption`] if the options contradict it.
+/// [`ErrorKind::InvalidOption`] if the options contradict it, [`ErrorKind::Internal`] if the plan breaks a [`Rule`].
 pub fn plan(request: &Request<'_>) -> Result<Plan> {
     check_options(request)?;
+    let plan = make(request)?;
+    match verify(&plan).first() {
+        Some(violation) => Err(rule::bug(&plan, *violation)),
+        None => Ok(plan),
+    }
+}
+
+fn make(request: &Request<'_>) -> Result<Plan> {
     let mut build = Build::new(request);
     build.host(HostStep::Claim { dir: request.options.state.clone() });
     let cgroup = cgroups::plan(&mut build)?;
     rootfs::lend(&mut build, &cgroup.placement)?;
-    namespaces::enter(&mut build, cgroup)?;
+    namespaces::enter(&mut build, &cgroup.placement, cgroup.late)?;
     rootfs::plan(&mut build);
-    let process = process::plan(&mut build)?;
+    let process = process::plan(&mut build, cgroup.devices)?;
     let slots = build.slots();
     let Build { pool, entries, warnings, .. } = build;
     Ok(Plan {

@@ -7,8 +7,9 @@
 use libcontainer_init::Step;
 
 use super::build::Build;
-use super::cgroups::{self, Planned};
+use super::cgroups;
 use super::entry::{Actor, HostStep};
+use crate::cgroup::{Placement, Write};
 use crate::spec::{Membership, Namespace, Namespaces};
 use crate::{Error, ErrorKind, Result};
 
@@ -38,7 +39,7 @@ fn kinds(namespaces: &Namespaces) -> [(Kind, &Namespace); 8] {
 const CLONE_NEWTIME: i32 = 0x80;
 
 /// Clones, joins and unshares, up to the point where the container's first process has all its namespaces.
-pub(super) fn enter(build: &mut Build<'_>, cgroup: Planned) -> Result<()> {
+pub(super) fn enter(build: &mut Build<'_>, placement: &Placement, late: Vec<Write>) -> Result<()> {
     let namespaces = &build.request.config.namespaces;
     if namespaces.mount.membership == Membership::Host {
         return Err(Error::new(
@@ -46,7 +47,7 @@ pub(super) fn enter(build: &mut Build<'_>, cgroup: Planned) -> Result<()> {
             "/linux/namespaces: a container in the host's mount namespace is not supported (add {\"type\": \"mount\"})",
         ));
     }
-    let into_cgroup = cgroup.placement.unified().is_some();
+    let into_cgroup = placement.unified().is_some();
     let born = flags(namespaces, true);
     let has_user = namespaces.user.membership != Membership::Host;
     if needs_enter(namespaces) {
@@ -65,7 +66,7 @@ pub(super) fn enter(build: &mut Build<'_>, cgroup: Planned) -> Result<()> {
     if !build.request.facts.cgroup.v1.is_empty() {
         build.host_for(HostStep::JoinCgroup, "/linux/cgroupsPath");
     }
-    for write in cgroup.late {
+    for write in late {
         cgroups::limit(build, write);
     }
     if namespaces.user.membership == Membership::New {

@@ -10,6 +10,7 @@ use libcontainer_init::{Step, Text};
 use super::build::Build;
 use super::entry::HostStep;
 use super::hooks;
+use crate::cgroup::Devices;
 use crate::spec::{Capabilities, Process};
 use crate::{Error, ErrorKind, Result, seccomp};
 
@@ -24,9 +25,9 @@ pub(super) struct Prepared {
 /// What a shell searches if `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-pub(super) fn plan(build: &mut Build<'_>) -> Result<Prepared> {
+pub(super) fn plan(build: &mut Build<'_>, devices: Devices) -> Result<Prepared> {
     let Some(process) = &build.request.config.process else {
-        created(build);
+        created(build, devices);
         if !build.request.options.at_once {
             build.init(Step::WaitForStart);
         }
@@ -39,7 +40,7 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Prepared> {
     let envp = environment(build, process);
     limits(build, process);
     let filter = filter(build)?;
-    created(build);
+    created(build, devices);
     if !build.request.options.at_once {
         build.init(Step::WaitForStart);
     }
@@ -52,10 +53,18 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Prepared> {
     Ok(Prepared { filter, argv, envp })
 }
 
-/// The host's last turn: what tells others that the container exists.
-fn created(build: &mut Build<'_>) {
+/// The host's last turn: what holds for the program, and what tells others that the container exists.
+fn created(build: &mut Build<'_>, devices: Devices) {
     let options = build.request.options;
+    if devices != Devices::Unrestricted {
+        build.host_for(HostStep::Devices(devices), "/linux/resources/devices");
+        build.meanwhile();
+    }
     build.host(HostStep::Record { running: options.at_once });
+    if options.at_once {
+        // Nobody acts on a container that runs before its `run` has said so; one that is created may be started.
+        build.meanwhile();
+    }
     if let Some(path) = &options.pidfd_socket {
         build.host(HostStep::SendPidfd { path: path.clone() });
     }

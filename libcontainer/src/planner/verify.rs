@@ -1,50 +1,69 @@
-//! What must hold of every plan, checked by walking it with an abstract state. Tests run it on every plan they make.
-
-use std::fmt;
+//! The rules of [`Rule`], checked by walking a plan with an abstract state. Every plan is checked when it is made:
+//! it costs a microsecond, and a plan that breaks a rule is never executed.
 
 use libcontainer_init::{Slot, Step, slot};
 
 use super::Plan;
 use super::entry::{Action, Actor, Entry, HostStep};
+use super::rule::{Rule, Violation};
 use crate::spec::HookKind;
 
 mod hooks;
 
-/// A broken rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Index of the entry that breaks it.
-    pub index: usize,
-    /// The rule.
-    pub rule: &'static str,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "entry {}: {}", self.index, self.rule)
+/// Checks every rule; returns every violation, in order.
+#[must_use]
+pub fn verify(plan: &Plan) -> Vec<Violation> {
+    let mut world = World::new(plan);
+    for (index, entry) in plan.entries.iter().enumerate() {
+        world.index = index;
+        world.actors(entry);
+        world.meanwhile(entry);
+        match &entry.action {
+            Action::Host(step) => world.host(step),
+            Action::Child(step) => world.child(entry.actor, step),
+        }
+        world.previous = Some(entry.actor);
     }
+    world.index = plan.entries.len();
+    world.require(world.executed, Rule::LastIsExec);
+    world.violations
 }
 
 /// What has happened up to an entry.
 #[derive(Default)]
 struct World {
-    slots: Vec<Slot>,
+    violations: Vec<Violation>,
+    index: usize,
+    previous: Option<Actor>,
+    /// Whether the entry may be done while a child is at its own.
+    has_child_at_work: bool,
+    /// By number.
+    slots: Vec<bool>,
+    has_filter: bool,
+    /// A container without a process is set up and never executes anything.
+    has_program: bool,
     claimed: bool,
+    recorded: bool,
     has_enter: bool,
     has_init: bool,
+    /// Whether `Enter` has cloned `Init`.
     cloned: bool,
     adopted: bool,
-    user_namespace: bool,
+    new_user: bool,
     is_mapped: bool,
+    /// `CLONE_NEW*` of the container's own namespaces, made or joined.
+    namespaces: u32,
+    is_root: bool,
+    has_cgroup: bool,
     has_cgroup_to_join: bool,
     in_cgroup: bool,
     closed_fds: bool,
-    mount_namespace: bool,
     propagated: bool,
     root_attached: bool,
     pivoted: bool,
     user_changed: bool,
     found: bool,
+    gated: bool,
     capabilities_set: bool,
     no_new_privileges: bool,
     filtered: bool,
@@ -53,241 +72,250 @@ struct World {
     last_hook: Option<HookKind>,
 }
 
-/// Checks every rule; returns every violation.
-#[must_use]
-pub fn verify(plan: &Plan) -> Vec<Violation> {
-    let has_cgroup_to_join =
-        plan.entries.iter().any(|entry| matches!(entry.action, Action::Host(HostStep::JoinCgroup)));
-    let mut world = World { has_cgroup_to_join, ..World::default() };
-    let mut violations = Vec::new();
-    for (index, entry) in plan.entries.iter().enumerate() {
-        let broken = world.actors(entry).into_iter().chain(world.take(plan, entry));
-        violations.extend(broken.map(|rule| Violation { index, rule }));
-    }
-    if !world.executed {
-        violations.push(Violation { index: plan.entries.len(), rule: "the program is executed" });
-    }
-    violations
-}
-
-/// `rule` unless it holds.
-fn require(holds: bool, rule: &'static str) -> Option<&'static str> {
-    if holds { None } else { Some(rule) }
-}
-
 impl World {
-    fn actors(&self, entry: &Entry) -> Vec<&'static str> {
-        let ready = match entry.actor {
+    fn new(plan: &Plan) -> Self {
+        let joins = |entry: &Entry| matches!(entry.action, Action::Host(HostStep::JoinCgroup));
+        Self {
+            slots: vec![false; plan.slots],
+            has_filter: !plan.filter.is_empty(),
+            has_program: !plan.argv.is_empty(),
+            has_cgroup_to_join: plan.entries.iter().any(joins),
+            ..Self::default()
+        }
+    }
+
+    fn require(&mut self, holds: bool, rule: Rule) {
+        if !holds {
+            self.violations.push(Violation { index: self.index, rule });
+        }
+    }
+
+    fn actors(&mut self, entry: &Entry) {
+        let exists = match entry.actor {
             Actor::Host => true,
             Actor::Enter => self.has_enter && !self.cloned,
             Actor::Init => self.has_init && (!self.has_enter || self.adopted),
         };
-        let matches = matches!(
+        self.require(exists, Rule::ActorExists);
+        let fits = matches!(
             (entry.actor, &entry.action),
             (Actor::Host, Action::Host(_)) | (Actor::Enter | Actor::Init, Action::Child(_))
         );
-        [
-            require(ready, "an actor exists before its first entry"),
-            // The process that becomes such a hook goes on with the steps up to exec, and can wait for nobody.
-            require(
-                entry.actor != Actor::Host
-                    || self.executed
-                    || self.last_hook != Some(HookKind::StartContainer),
-                "the host has no turn between a startContainer hook and exec",
-            ),
-            require(matches, "the host does host steps and children do child steps"),
-            require(
-                !self.executed || matches!(entry.action, Action::Host(HostStep::Hook { .. })),
-                "nothing but hooks follows exec",
-            ),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        self.require(fits, Rule::ActorFits);
+        let is_hook = matches!(entry.action, Action::Host(HostStep::RunHook { .. }));
+        self.require(!self.executed || is_hook, Rule::NothingAfterExec);
+        let waits = self.gated || self.last_hook == Some(HookKind::StartContainer);
+        self.require(!waits || self.executed || entry.actor != Actor::Host, Rule::NoHostAfterGate);
     }
 
-    fn take(&mut self, plan: &Plan, entry: &Entry) -> Vec<&'static str> {
-        let broken = match &entry.action {
-            Action::Host(step) => self.host(step),
-            Action::Child(step) => self.child(plan, step),
+    /// What the host does while the child is at work must not depend on what the child has yet to do.
+    fn meanwhile(&mut self, entry: &Entry) {
+        let needs_nothing =
+            matches!(entry.action, Action::Host(HostStep::Devices(_) | HostStep::Record { running: true }));
+        self.require(!entry.meanwhile || (needs_nothing && self.has_child_at_work), Rule::Meanwhile);
+        self.has_child_at_work = entry.meanwhile || entry.actor != Actor::Host;
+    }
+
+    fn has(&mut self, slot: Slot) {
+        let filled = self.slots.get(usize::from(slot.0)) == Some(&true);
+        self.require(filled, Rule::SlotFilled);
+    }
+
+    fn fill(&mut self, slot: Slot) {
+        let is_fresh = match self.slots.get_mut(usize::from(slot.0)) {
+            Some(filled) => !std::mem::replace(filled, true),
+            None => false,
         };
-        broken.into_iter().flatten().collect()
+        self.require(is_fresh && !self.has_enter && !self.has_init, Rule::SlotFilledOnce);
     }
 
-    fn has(&self, slot: Slot) -> Option<&'static str> {
-        require(self.slots.contains(&slot), "a slot is filled before it is used")
-    }
-
-    fn fill(&mut self, slot: Slot) -> Option<&'static str> {
-        let fresh = !self.slots.contains(&slot);
-        self.slots.push(slot);
-        require(fresh && !self.has_enter && !self.has_init, "a slot is filled once, and before the clone")
-    }
-
-    fn host(&mut self, step: &HostStep) -> Vec<Option<&'static str>> {
-        let claimed = require(self.claimed, "the name is taken before the host is changed");
+    fn host(&mut self, step: &HostStep) {
         match step {
-            HostStep::Claim { .. } => {
-                self.claimed = true;
-                vec![require(step.undo().is_some(), "what is created can be undone")]
+            HostStep::Claim { .. } => self.claimed = true,
+            HostStep::LendProc => self.fill(slot::PROC),
+            HostStep::LendTree(tree) => self.fill(tree.slot),
+            HostStep::LendNamespace { slot, .. } => self.fill(*slot),
+            HostStep::ConnectConsole { .. } => self.fill(slot::CONSOLE),
+            HostStep::Gate => {
+                self.require(self.claimed, Rule::Claimed);
+                self.fill(slot::GATE);
             }
-            HostStep::LendProc => vec![self.fill(slot::PROC)],
-            HostStep::LendTree(tree) => vec![self.fill(tree.slot)],
-            HostStep::LendNamespace { slot, .. } => vec![self.fill(*slot)],
-            HostStep::Gate => vec![claimed, self.fill(slot::GATE)],
-            HostStep::ConnectConsole { .. } => vec![self.fill(slot::CONSOLE)],
-            HostStep::CreateCgroup { .. } | HostStep::PidFile { .. } => {
-                vec![claimed, require(step.undo().is_some(), "what is created can be undone")]
+            HostStep::CreateCgroup { .. } => {
+                self.require(self.claimed, Rule::Claimed);
+                self.has_cgroup = true;
             }
-            HostStep::Clone { actor, flags, into_cgroup } => {
-                self.born(*flags);
-                self.in_cgroup = *into_cgroup;
-                match actor {
-                    Actor::Enter => self.has_enter = true,
-                    _ => self.has_init = true,
-                }
-                vec![claimed, require(step.undo().is_some(), "what is created can be undone")]
-            }
-            HostStep::Adopt => {
-                self.adopted = true;
-                vec![require(self.cloned, "only a clone can be adopted")]
-            }
-            HostStep::JoinCgroup => {
-                self.in_cgroup = true;
-                self.has_cgroup_to_join = false;
-                vec![require(self.has_init, "a process exists before it is placed")]
-            }
-            HostStep::IdMaps { .. } => {
-                self.is_mapped = true;
-                vec![require(self.user_namespace, "maps belong to a new user namespace")]
-            }
-            HostStep::Hook { kind, .. } => self.hook(*kind),
-            _ => Vec::new(),
+            HostStep::Limit(_) | HostStep::Devices(_) => self.require(self.has_cgroup, Rule::CgroupExists),
+            HostStep::Clone { actor, flags, into_cgroup } => self.clone(*actor, *flags, *into_cgroup),
+            _ => self.host_on_process(step),
+        }
+    }
+
+    fn clone(&mut self, actor: Actor, flags: u32, into_cgroup: bool) {
+        self.require(self.claimed, Rule::Claimed);
+        self.require(!self.has_enter && !self.has_init, Rule::BornOnce);
+        self.require(!into_cgroup || self.has_cgroup, Rule::CgroupExists);
+        self.in_cgroup = into_cgroup;
+        self.born(flags);
+        match actor {
+            Actor::Enter => self.has_enter = true,
+            Actor::Host | Actor::Init => self.has_init = true,
         }
     }
 
     fn born(&mut self, flags: u32) {
-        self.user_namespace |= flags & libc::CLONE_NEWUSER as u32 != 0;
+        self.namespaces |= flags;
+        self.new_user |= flags & libc::CLONE_NEWUSER as u32 != 0;
     }
 
-    fn child(&mut self, plan: &Plan, step: &Step) -> Vec<Option<&'static str>> {
-        match *step {
-            Step::CloseFds => {
-                self.closed_fds = true;
-                Vec::new()
+    /// Host steps that need the container's process.
+    fn host_on_process(&mut self, step: &HostStep) {
+        let has_process = self.has_init && (!self.has_enter || self.adopted);
+        match step {
+            HostStep::Adopt => {
+                self.require(self.cloned, Rule::Adopted);
+                self.adopted = true;
+                return;
             }
+            HostStep::JoinCgroup => {
+                self.require(self.has_cgroup, Rule::CgroupExists);
+                self.in_cgroup = true;
+                self.has_cgroup_to_join = false;
+            }
+            HostStep::IdMaps { .. } => {
+                self.require(self.new_user, Rule::MapsFit);
+                self.is_mapped = true;
+            }
+            HostStep::Record { .. } => self.recorded = true,
+            HostStep::RunHook { kind, .. } => self.hook(*kind),
+            _ => {}
+        }
+        self.require(has_process, Rule::ProcessExists);
+    }
+
+    fn owns(&self, flag: i32) -> bool {
+        self.namespaces & flag as u32 != 0
+    }
+
+    fn child(&mut self, actor: Actor, step: &Step) {
+        self.closed_fds |= matches!(step, Step::CloseFds);
+        self.require(self.closed_fds || actor != Actor::Init, Rule::ClosedFirst);
+        match *step {
             Step::Join { slot, kind } => {
-                self.mount_namespace |= kind == libc::CLONE_NEWNS as u32;
-                vec![self.has(slot)]
+                self.has(slot);
+                self.namespaces |= kind;
             }
             Step::CloneInit { flags } => {
+                self.require(!self.has_init, Rule::BornOnce);
                 self.cloned = true;
                 self.has_init = true;
                 self.born(flags);
-                Vec::new()
             }
             Step::BecomeRoot => {
-                let mapped = self.is_mapped || !self.user_namespace;
-                vec![require(mapped, "the maps are written before becoming root")]
+                self.require(self.is_mapped || !self.new_user, Rule::MapsFirst);
+                self.is_root = true;
             }
-            Step::Unshare { flags } => {
-                self.mount_namespace |= flags & libc::CLONE_NEWNS as u32 != 0;
-                let placed =
-                    flags & libc::CLONE_NEWCGROUP as u32 == 0 || (self.in_cgroup && !self.has_cgroup_to_join);
-                vec![
-                    require(placed, "the process is placed before it makes a cgroup namespace"),
-                    require(self.closed_fds, "inherited descriptors are closed first"),
-                ]
+            Step::Unshare { flags } => self.unshare(flags),
+            Step::Hostname { .. } | Step::Domainname { .. } => {
+                self.require(self.owns(libc::CLONE_NEWUTS), Rule::OwnNames);
             }
+            Step::LoopbackUp => self.require(self.owns(libc::CLONE_NEWNET), Rule::OwnNetwork),
+            Step::ProcWrite { .. } => self.has(slot::PROC),
+            _ => self.file_system(step),
+        }
+    }
+
+    fn unshare(&mut self, flags: u32) {
+        let is_placed = self.in_cgroup && !self.has_cgroup_to_join;
+        self.require(flags & libc::CLONE_NEWCGROUP as u32 == 0 || is_placed, Rule::PlacedFirst);
+        self.require(self.is_root || !self.owns(libc::CLONE_NEWUSER), Rule::RootFirst);
+        self.namespaces |= flags;
+    }
+
+    fn file_system(&mut self, step: &Step) {
+        match *step {
             Step::Propagate { .. } => {
+                self.require(self.owns(libc::CLONE_NEWNS), Rule::OwnMounts);
                 self.propagated = true;
-                vec![self.may_mount()]
             }
             Step::AttachRoot { .. } => {
+                self.require(self.owns(libc::CLONE_NEWNS), Rule::OwnMounts);
+                self.require(self.propagated, Rule::PropagationFirst);
+                self.has(slot::ROOT);
                 self.root_attached = true;
-                vec![
-                    self.may_mount(),
-                    self.has(slot::ROOT),
-                    require(self.propagated, "propagation is set before the first mount"),
-                ]
             }
-            Step::Mount { .. } | Step::Node { .. } | Step::Link { .. } => vec![self.may_build()],
-            Step::Attach { tree, .. } => vec![self.may_build(), self.has(tree)],
-            Step::Terminal { .. } => vec![self.may_build(), self.has(slot::CONSOLE)],
+            Step::Mount { .. } | Step::Node { .. } | Step::Link { .. } => self.build(),
+            Step::Attach { tree, .. } => {
+                self.build();
+                self.has(tree);
+            }
+            Step::Hook(hook) if hook.confined => self.hook(HookKind::StartContainer),
+            Step::Hook(_) => self.hook(HookKind::CreateContainer),
+            Step::Terminal { .. } => {
+                self.build();
+                self.has(slot::CONSOLE);
+            }
+            Step::Attributes { .. } => self.require(self.root_attached, Rule::RootAttached),
             Step::Pivot | Step::MoveRoot => {
+                self.require(self.root_attached, Rule::RootAttached);
                 self.pivoted = true;
-                vec![require(self.root_attached, "the root is attached before it becomes the root")]
             }
-            Step::Mask { .. } | Step::ReadOnly { .. } => {
-                vec![require(
-                    self.pivoted,
-                    "paths are hidden after the pivot, when nothing can be put over them",
-                )]
-            }
-            Step::Hook(hook) => {
-                let kind = if hook.confined { HookKind::StartContainer } else { HookKind::CreateContainer };
-                self.hook(kind)
-            }
-            Step::ProcWrite { .. } => vec![self.has(slot::PROC)],
-            _ => self.program(plan, step),
+            Step::Mask { .. } | Step::ReadOnly { .. } => self.require(self.pivoted, Rule::HiddenLast),
+            _ => self.program(step),
         }
     }
 
-    fn may_mount(&self) -> Option<&'static str> {
-        require(self.mount_namespace, "nothing is mounted before the mount namespace")
+    fn build(&mut self) {
+        self.require(self.root_attached && !self.pivoted, Rule::RootIsBuilt);
     }
 
-    fn may_build(&self) -> Option<&'static str> {
-        require(
-            self.root_attached && !self.pivoted,
-            "the root is built after it is attached and before the pivot",
-        )
-    }
-
-    fn program(&mut self, plan: &Plan, step: &Step) -> Vec<Option<&'static str>> {
+    fn program(&mut self, step: &Step) {
         match *step {
-            Step::Bounding { .. } | Step::Groups { .. } => {
-                vec![require(!self.user_changed, "bounding set and groups come before the change of user")]
-            }
+            Step::Bounding { .. } | Step::Groups { .. } => self.require(!self.user_changed, Rule::UserLast),
             Step::User { .. } => {
+                self.require(self.pivoted, Rule::UserInside);
                 self.user_changed = true;
-                vec![require(self.pivoted, "the user changes after the pivot")]
             }
-            Step::Rlimit { .. } => {
-                vec![require(!self.capabilities_set, "limits are set while capabilities are there")]
-            }
+            Step::Rlimit { .. } => self.require(!self.capabilities_set, Rule::LimitsPrivileged),
             Step::Find { .. } => {
+                self.require(self.user_changed, Rule::FoundAsUser);
                 self.found = true;
-                vec![require(self.user_changed, "the program is looked for as the user")]
             }
-            Step::WaitForStart => vec![self.has(slot::GATE)],
+            Step::WaitForStart => {
+                self.has(slot::GATE);
+                self.require(self.recorded, Rule::Recorded);
+                self.require(self.previous == Some(Actor::Host), Rule::GateStartsTurn);
+                self.gated = true;
+            }
             Step::Capabilities { .. } => {
+                self.require(self.user_changed, Rule::CapabilitiesAsUser);
                 self.capabilities_set = true;
-                vec![require(self.user_changed, "the final sets follow the change of user")]
             }
             Step::NoNewPrivileges => {
+                self.require(!self.filtered, Rule::NoNewPrivilegesFirst);
                 self.no_new_privileges = true;
-                vec![require(!self.filtered, "no_new_privs is set before the filter")]
             }
-            Step::Seccomp { .. } => {
-                self.filtered = true;
-                vec![
-                    require(
-                        self.no_new_privileges == self.capabilities_set,
-                        "the filter is loaded with no_new_privs after, or without it before, the capabilities go",
-                    ),
-                    require(!plan.filter.is_empty(), "a filter that is loaded has instructions"),
-                ]
-            }
-            Step::Exec => {
-                self.executed = true;
-                vec![
-                    require(self.found || plan.argv.is_empty(), "the program is found before it is executed"),
-                    require(self.capabilities_set || plan.argv.is_empty(), "capabilities go before exec"),
-                    require(plan.filter.is_empty() || self.filtered, "a filter is loaded before exec"),
-                ]
-            }
-            _ => Vec::new(),
+            Step::Seccomp { .. } => self.filter(),
+            Step::Exec => self.exec(),
+            _ => {}
         }
     }
+
+    fn filter(&mut self) {
+        // Loading it needs a capability, unless no_new_privs is set: then it can be the very last thing.
+        self.require(self.no_new_privileges == self.capabilities_set, Rule::FilterOrder);
+        self.require(self.has_filter, Rule::FilterExists);
+        self.filtered = true;
+    }
+
+    fn exec(&mut self) {
+        self.require(self.recorded, Rule::Recorded);
+        self.require(self.found || !self.has_program, Rule::FoundFirst);
+        self.require(self.capabilities_set || !self.has_program, Rule::CapabilitiesFirst);
+        self.require(self.filtered || !self.has_filter, Rule::FilterLoaded);
+        self.executed = true;
+    }
 }
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

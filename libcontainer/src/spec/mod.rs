@@ -7,6 +7,7 @@ mod config;
 mod hooks;
 mod json;
 mod mount;
+mod nodes;
 mod problem;
 mod raw;
 mod resources;

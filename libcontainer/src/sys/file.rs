@@ -9,7 +9,8 @@ use rustix::io::Errno;
 /// Reads a file to its end, but never more than `limit` bytes: a longer file is `EFBIG`, so that nobody
 /// can exhaust our memory by making a file grow.
 pub(crate) fn read_bounded(file: OwnedFd, limit: usize) -> Result<Vec<u8>, Errno> {
-    let mut bytes = Vec::new();
+    // What is read is a page at most, as a rule: one read, and one that finds the end.
+    let mut bytes = Vec::with_capacity(limit.min(4096));
     let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     File::from(file)
         .take(one_more)

@@ -1,0 +1,106 @@
+//! What must hold of every plan.
+
+use std::fmt;
+
+use super::{Entry, Plan};
+use crate::{Error, ErrorKind};
+
+macro_rules! rules {
+    ($($name:ident: $text:literal,)+) => {
+        /// Something that must hold of every plan. Prints as the sentence that holds.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Rule {
+            $(#[doc = concat!("\"", $text, "\"")] $name,)+
+        }
+
+        impl Rule {
+            /// Every rule.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The sentence that holds.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+        }
+    };
+}
+
+rules! {
+    ActorExists: "an actor exists before its first entry",
+    ActorFits: "the host does host steps and children do child steps",
+    BornOnce: "each process is cloned once",
+    Adopted: "only a process that was cloned is adopted",
+    ProcessExists: "a process exists before the host works on it",
+    GateStartsTurn: "waiting for start begins a turn, as the host does not wait for its end",
+    NoHostAfterGate: "the host has no turn between gate or startContainer hook and exec",
+    Meanwhile: "what is done beside the child's turn needs nothing of it",
+    LastIsExec: "the program is executed",
+    NothingAfterExec: "nothing but poststart hooks follows exec",
+    HooksInOrder: "hooks run in the order of their kinds",
+    HooksInPlace: "a hook runs at the moment of its kind",
+    Claimed: "the name is taken before the host is changed",
+    Recorded: "the container is recorded before its program can start",
+    SlotFilled: "a slot is filled before it is used",
+    SlotFilledOnce: "a slot is filled once, and before the clone",
+    CgroupExists: "a cgroup is made before it is used",
+    PlacedFirst: "the process is placed before it makes a cgroup namespace",
+    MapsFit: "maps belong to a new user namespace",
+    MapsFirst: "the maps are written before becoming root",
+    RootFirst: "the process becomes root of its user namespace before it makes other namespaces",
+    ClosedFirst: "inherited descriptors are closed before anything else",
+    OwnNames: "names are set in a uts namespace of the container",
+    OwnNetwork: "devices are brought up in a network namespace of the container",
+    OwnMounts: "nothing is mounted before the mount namespace",
+    PropagationFirst: "propagation is set before the first mount",
+    RootIsBuilt: "the root is built after it is attached and before the pivot",
+    RootAttached: "the root is attached before it is used",
+    HiddenLast: "paths are hidden after the pivot, when nothing can be put over them",
+    UserInside: "the user changes after the pivot",
+    UserLast: "bounding set and groups come before the change of user",
+    LimitsPrivileged: "limits are set while capabilities are there",
+    FoundAsUser: "the program is looked for as the user",
+    CapabilitiesAsUser: "the final sets follow the change of user",
+    NoNewPrivilegesFirst: "no_new_privs is set before the filter",
+    FilterOrder: "with no_new_privs the filter is loaded after the capabilities go, without it before",
+    FilterExists: "a filter that is loaded has instructions",
+    FilterLoaded: "a filter is loaded before exec",
+    FoundFirst: "the program is found before it is executed",
+    CapabilitiesFirst: "capabilities go before exec",
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A broken rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Index of the entry that breaks it.
+    pub index: usize,
+    /// The rule.
+    pub rule: Rule,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry {}: {}", self.index, self.rule)
+    }
+}
+
+/// The error of a plan that must not be executed. Only a mistake in the planner leads to it.
+pub(super) fn bug(plan: &Plan, violation: Violation) -> Error {
+    let Violation { index, rule } = violation;
+    let total = plan.entries.len();
+    let show = |entry: &Entry| format!("{} {}", entry.actor.as_str(), plan.describe(entry));
+    let entry = plan.entries.get(index).map_or_else(|| "the end".to_owned(), show);
+    let message = format!(
+        "this is a bug in the planner, please report it with your config.json: \
+         step {index} of {total} ({entry}) breaks the rule that {rule}"
+    );
+    Error::new(ErrorKind::Internal, message)
+}

@@ -1,0 +1,109 @@
+//! What holds of all plans.
+
+use std::path::Path;
+
+use super::{Action, HostStep, Options, Plan, Request, make, verify};
+use crate::facts::Facts;
+use crate::spec::{self, Membership};
+
+/// The files of a folder of `fixtures/plans`.
+struct Input {
+    config: spec::Config,
+    facts: Facts,
+    options: Options,
+}
+
+impl Input {
+    fn read(case: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/plans").join(case);
+        let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
+        let options = match folder.join("options.json").exists() {
+            true => serde_json::from_slice(&read("options.json")).unwrap(),
+            false => Options::default(),
+        };
+        Self {
+            config: spec::parse(&read("config.json"), Path::new("/bundle")).unwrap(),
+            facts: serde_json::from_slice(&read("facts.json")).unwrap(),
+            options,
+        }
+    }
+}
+
+/// The plan of such a folder.
+pub(super) fn golden(case: &str) -> Plan {
+    let Input { config, facts, options } = Input::read(case);
+    make(&Request { id: "test", config: &config, options: &options, facts: &facts }).unwrap()
+}
+
+/// What a step of the host leaves behind must be undone. A step that is added has to be put on one side here.
+#[test]
+fn what_the_host_makes_is_undone() {
+    let leaves_something = |step: &HostStep| match step {
+        HostStep::Claim { .. } | HostStep::CreateCgroup { .. } | HostStep::PidFile { .. } => true,
+        HostStep::Clone { .. } | HostStep::Adopt => true,
+        // Parts of what another step made, or descriptors of this process.
+        HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
+        HostStep::LendProc | HostStep::LendTree(_) | HostStep::LendNamespace { .. } => false,
+        // What a hook leaves, the hooks of `delete` take away, which an undone container runs too.
+        HostStep::RunHook { .. } => false,
+        HostStep::ConnectConsole { .. } | HostStep::SendPidfd { .. } => false,
+        HostStep::JoinCgroup | HostStep::IdMaps { .. } | HostStep::OomScore { .. } => false,
+        #[cfg(feature = "fault-injection")]
+        HostStep::Fail { .. } | HostStep::Die | HostStep::KillChild => false,
+    };
+    for case in ["v2", "joined-user-and-pid", "user-namespace-hybrid", "limits-v1", "terminal", "hooks"] {
+        for entry in &golden(case).entries {
+            if let Action::Host(step) = &entry.action {
+                assert_eq!(entry.undo().is_some(), leaves_something(step), "{step:?}");
+            }
+        }
+    }
+}
+
+/// For release mode: `cargo test --release -p libcontainer cost_of_verifying -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement, which needs a release build and a quiet machine"]
+fn cost_of_verifying() {
+    const ROUNDS: u32 = 10_000;
+    let plan = golden("docker-v1");
+    let start = std::time::Instant::now();
+    for _ in 0..ROUNDS {
+        assert!(verify(std::hint::black_box(&plan)).is_empty());
+    }
+    let cost = start.elapsed() / ROUNDS;
+    println!("{cost:?} for {} entries", plan.entries.len());
+    assert!(cost.as_micros() < 5, "{cost:?}");
+}
+
+/// Every choice of namespaces, on hosts of each kind.
+#[test]
+fn no_choice_of_namespaces_breaks_a_rule() {
+    let hosts = ["v1", "v2", "hybrid"].map(|case| Input::read(case).facts);
+    let Input { mut config, facts: mut with_devices, mut options } = Input::read("user-namespace-v2");
+    let memberships = [Membership::Host, Membership::New, Membership::Join("/proc/1/ns/x".into())];
+    for number in 0..3usize.pow(8) {
+        let mut digits = (0..8).map(|place| number / 3usize.pow(place) % 3);
+        let mut next = || memberships[digits.next().unwrap()].clone();
+        let namespaces = &mut config.namespaces;
+        namespaces.user.membership = next();
+        namespaces.pid.membership = next();
+        namespaces.time.membership = next();
+        namespaces.mount.membership = next();
+        namespaces.uts.membership = next();
+        namespaces.ipc.membership = next();
+        namespaces.network.membership = next();
+        namespaces.cgroup.membership = next();
+        if config.namespaces.mount.membership == Membership::Host {
+            continue;
+        }
+        // What `spec` makes sure of.
+        config.hostname =
+            Some("name".into()).filter(|_| config.namespaces.uts.membership != Membership::Host);
+        options.at_once = number % 2 == 0;
+        options.no_pivot = number % 5 == 0;
+        with_devices.cgroup = hosts[number % hosts.len()].cgroup.clone();
+        let request = Request { id: "test", config: &config, options: &options, facts: &with_devices };
+        let plan = make(&request).unwrap();
+        assert_eq!(verify(&plan), [], "{:?}\n{plan}", config.namespaces);
+    }
+}
