@@ -5,7 +5,9 @@ use std::fs;
 use std::io::Read;
 
 use integration::differs_from;
-use integration::harness::*;
+use integration::harness::{Config, Sandbox, wait_until_gone};
+use libcontainer::planner::Injection;
+use libcontainer::{Bundle, ContainerId, CreateOptions, Delete, ErrorKind, Runtime};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -74,7 +76,7 @@ fn a_failing_hook_of_create_undoes_the_container_and_is_named() {
             let output = sandbox.with_bundle("create", &[]).output();
             let error = output.fails_saying(&format!("error running {kind} hook #1"));
             assert!(error.contains(words) && error.contains("some words"), "{error}");
-            if runtime().is_ours() {
+            if integration::harness::runtime().is_ours() {
                 assert!(error.contains(&format!("/hooks/{kind}/1")) && error.contains("/bin/sh"), "{error}");
                 assert!(error.contains("printed some words"), "both streams: {error}");
                 assert_eq!(error.lines().count(), 1, "{error}");
@@ -95,7 +97,7 @@ fn the_end_of_a_long_last_speech_is_told() {
             config.shell_hook(kind, "head -c 1000000 /dev/zero | tr '\\0' x; echo the end; exit 1");
         });
         let error = sandbox.with_bundle("create", &[]).output().fails_saying("the end");
-        assert!(!runtime().is_ours() || error.len() < 2000, "{} bytes", error.len());
+        assert!(!integration::harness::runtime().is_ours() || error.len() < 2000, "{} bytes", error.len());
         sandbox.assert_nothing_left();
     }
 }
@@ -423,4 +425,41 @@ fn delete_by_force_ends_a_start_that_hangs_in_a_hook_of_the_container() {
     running.wait().exits_with(1);
     container.wait();
     sandbox.assert_nothing_left();
+}
+
+/// The library in this process, with every kind of hook.
+fn embedded(sandbox: &Sandbox) -> (Runtime, ContainerId, Bundle) {
+    sandbox.configure(|config| {
+        config.probe(&["exit", "0"]);
+        for kind in ["prestart", "createRuntime", "createContainer", "poststart"] {
+            config.hook(kind, json!({ "path": "/bin/true" }));
+        }
+        config.hook("startContainer", json!({ "path": "/probe", "args": ["probe", "exit", "0"] }));
+        note_poststop(config, sandbox);
+    });
+    let bundle = Bundle::open(sandbox.bundle()).unwrap();
+    (Runtime::new(sandbox.root()), ContainerId::new(sandbox.id()).unwrap(), bundle)
+}
+
+#[test]
+fn whichever_entry_of_a_plan_with_hooks_fails_nothing_is_left() {
+    differs_from!("runc", "it is not a library");
+    let options = CreateOptions::default().allow_unsealed_executable(true);
+    let sandbox = Sandbox::new();
+    let (runtime, id, bundle) = embedded(&sandbox);
+    // Without the gate, as `run` has it.
+    let total = runtime.plan(&id, &bundle, &options).unwrap().entries().len() - 2;
+    for index in 0..total {
+        let sandbox = Sandbox::new();
+        let (runtime, id, bundle) = embedded(&sandbox);
+        let failing = options.clone().inject([Injection::Fail { index, errno: libc::EIO }]);
+        let error = runtime.run(&id, &bundle, &failing).unwrap_err();
+        let ErrorKind::Setup(failure) = error.kind() else { panic!("{index}: {error:?}") };
+        assert_eq!((failure.index, failure.total, failure.errno), (index, total, libc::EIO), "{error}");
+        sandbox.assert_nothing_left();
+        // Before the first entry there is no container whose end could be told.
+        assert_eq!(poststops(&sandbox).len(), usize::from(index > 0), "{error}");
+    }
+    runtime.run(&id, &bundle, &options.inject([Injection::Fail { index: total, errno: libc::EIO }])).unwrap();
+    runtime.load(&id).unwrap().delete(Delete::Force).unwrap();
 }

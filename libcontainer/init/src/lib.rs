@@ -34,7 +34,7 @@ pub mod sys;
 #[cfg(feature = "fault-injection")]
 mod trap;
 
-pub use link::{Failed, Record};
+pub use link::{Message, Record};
 pub use output::Output;
 pub use program::{List, Program, Text, Words};
 pub use run::run;

@@ -73,31 +73,30 @@ impl Record {
     }
 }
 
-/// A failure on the wire: its record, and behind it what the failed program printed.
-pub struct Failed;
+/// What is sent at once: a record, and behind that of a failed hook what the hook printed.
+pub struct Message;
 
-impl Failed {
+impl Message {
     /// The most bytes that one has.
     pub const SIZE: usize = Record::SIZE + Output::SIZE;
 
-    /// Tells `link` of it.
-    pub(crate) fn send(link: i32, record: Record, output: &Output) -> Result<()> {
-        let mut bytes = [0; Self::SIZE];
-        let mut len = 0usize;
-        let all = record.to_bytes().into_iter().chain(output.bytes());
-        for (to, from) in bytes.iter_mut().zip(all) {
-            *to = from;
-            len = len.wrapping_add(1);
-        }
-        sys::send(link, bytes.get(..len).unwrap_or_default(), None)
-    }
-
-    /// Takes a message apart. What is not a failure has nothing behind its record.
+    /// The record, and what is behind it.
     #[must_use]
     pub fn split(message: &[u8]) -> Option<(Record, &[u8])> {
         let (record, output) = message.split_first_chunk()?;
         Some((Record::from_bytes(record), output))
     }
+}
+
+pub(crate) fn send_failure(link: i32, record: Record, output: &Output) -> Result<()> {
+    let mut bytes = [0; Message::SIZE];
+    let mut len = 0usize;
+    let all = record.to_bytes().into_iter().chain(output.bytes());
+    for (to, from) in bytes.iter_mut().zip(all) {
+        *to = from;
+        len = len.wrapping_add(1);
+    }
+    sys::send(link, bytes.get(..len).unwrap_or_default(), None)
 }
 
 pub(crate) fn send(link: i32, record: Record) -> Result<()> {

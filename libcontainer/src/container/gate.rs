@@ -14,7 +14,7 @@ use rustix::net::{
     recv, send, socket_with,
 };
 
-use libcontainer_init::{Failed, Record};
+use libcontainer_init::{Message, Record};
 
 use super::store::{Claim, Folder, GATE};
 use crate::sys::procfs::own_descriptor;
@@ -69,11 +69,11 @@ impl Gate {
         send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL).map_err(failed)?;
         let mut left = hooks;
         loop {
-            let mut bytes = [0; Failed::SIZE];
+            let mut bytes = [0; Message::SIZE];
             let (length, _) =
                 io::retry_on_intr(|| recv(&self.0, &mut bytes, RecvFlags::empty())).map_err(failed)?;
             let message = bytes.get(..length).unwrap_or_default();
-            match Failed::split(message) {
+            match Message::split(message) {
                 None if message.is_empty() && left == 0 => return Ok(Outcome::Executed),
                 None if message.is_empty() => return Ok(Outcome::Died),
                 Some((record, [])) if record.kind == Record::DONE && left > 0 => left -= 1,
@@ -193,6 +193,20 @@ pub(super) mod tests {
             assert_eq!(gate.pass(0).unwrap(), Outcome::Failed(failure, Vec::new()));
             container.join().unwrap();
         });
+    }
+
+    #[test]
+    fn a_connection_that_ends_before_every_hook_is_done_is_a_death() {
+        let done = Record { kind: Record::DONE, index: 8, op: 0, errno: 0, pid: 0 };
+        for (hooks, expected) in [(1, Outcome::Executed), (2, Outcome::Died)] {
+            at(1, |claim| {
+                let listener = claim.listen().unwrap();
+                let container = thread::spawn(move || wait_for_go(listener, Some(done)));
+                let gate = Gate::find(claim.folder()).unwrap().unwrap();
+                assert_eq!(gate.pass(hooks).unwrap(), expected);
+                container.join().unwrap();
+            });
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 
-use libcontainer_init::{Failed, Record};
+use libcontainer_init::{Message, Record};
 use rustix::fd::OwnedFd;
 use rustix::io::{self, Errno, retry_on_intr};
 use rustix::net::{
@@ -36,7 +36,7 @@ impl Link {
     }
 
     pub(super) fn hear(&self) -> io::Result<Heard> {
-        let mut bytes = [0; Failed::SIZE];
+        let mut bytes = [0; Message::SIZE];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC;
@@ -53,7 +53,7 @@ impl Link {
             _ => None,
         });
         let message = bytes.get(..message.bytes).unwrap_or_default();
-        match Failed::split(message) {
+        match Message::split(message) {
             None if message.is_empty() => Ok(Heard::Closed),
             Some((record, [])) if record.kind == Record::DONE => Ok(Heard::Done(record, pidfd)),
             Some((record, output)) if record.kind == Record::FAILED => {

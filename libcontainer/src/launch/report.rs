@@ -13,7 +13,8 @@ use crate::{Error, ErrorKind, StepFailure};
 /// What a child's message says.
 pub(super) fn child(plan: &Plan, record: Record, output: Vec<u8>) -> Failure {
     let index = usize::try_from(record.index).unwrap_or(usize::MAX);
-    let entry = plan.entries().get(index);
+    let is_hook = |entry: &&Entry| matches!(entry.action, Action::Child(Step::Hook(_)));
+    let entry = plan.entries().get(index).filter(is_hook);
     let pointer = entry.and_then(|entry| entry.pointer.as_deref());
     let fault = match hook_failure(pointer, entry.and_then(|entry| plan.subject(entry)), record, output) {
         Some(failure) => Fault::Hook(Box::new(failure)),
