@@ -9,6 +9,7 @@ mod clone;
 pub(crate) mod hooks;
 mod host;
 mod link;
+mod net_devices;
 pub(crate) mod report;
 mod undo;
 
@@ -29,6 +30,7 @@ use crate::sys::pidfd::Process;
 use crate::{ContainerId, Error, Result};
 
 use link::{Heard, Link};
+use net_devices::NetDevices;
 
 /// What is executed, and on what.
 pub(crate) struct Launch<'a> {
@@ -79,6 +81,9 @@ struct Engine<'a> {
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
+    /// Resource groups, in the order in which they were made.
+    rdt_groups: Vec<PathBuf>,
+    net_devices: Option<NetDevices>,
     pid_file: Option<PathBuf>,
 }
 
@@ -94,6 +99,8 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
         link: None,
         enter: None,
         init: None,
+        rdt_groups: Vec::new(),
+        net_devices: None,
         pid_file: None,
     };
     match engine.execute() {
@@ -117,6 +124,7 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         phase: Phase::Creating,
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
+        resctrl: launch.plan.resctrl(),
         own_pid_namespace: launch.config.namespaces.pid.membership != crate::spec::Membership::Host,
         has_process: launch.config.process.is_some(),
         late: late_steps(launch.plan),

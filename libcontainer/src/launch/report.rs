@@ -53,7 +53,9 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
             return error;
         }
         Fault::Error(error) => {
-            return error.context(format_args!("create {id}: step {index} of {total}: {step}"));
+            let pointer = entry.and_then(|entry| entry.pointer.as_ref());
+            let pointer = pointer.map_or_else(String::new, |pointer| format!(", {pointer}"));
+            return error.context(format_args!("create {id}: step {index} of {total}{pointer}: {step}"));
         }
         Fault::Hook(failure) => {
             let pointer = entry.and_then(|entry| entry.pointer.as_deref()).unwrap_or_default();

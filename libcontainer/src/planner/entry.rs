@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use libcontainer_init::{Slot, Step, attr::MountAttr};
 
 use crate::cgroup;
-use crate::spec::{Hook, HookKind, IdMap};
+use crate::resctrl::Group;
+use crate::spec::{Hook, HookKind, IdMap, NetDevice};
 
 /// One line of a plan.
 #[derive(Clone, Debug)]
@@ -117,6 +118,10 @@ pub enum HostStep {
     Devices(cgroup::Devices),
     /// Moves the new process into the cgroup (v1, where it cannot be born there).
     JoinCgroup,
+    /// Makes a resource group (resctrl).
+    CreateRdtGroup(Group),
+    /// Moves the new process into resource groups.
+    JoinRdtGroups(Vec<PathBuf>),
     /// Clones a child.
     Clone {
         /// `Enter` or `Init`.
@@ -140,6 +145,8 @@ pub enum HostStep {
         /// -1000 to 1000.
         value: i32,
     },
+    /// Moves a network device into the container's network namespace.
+    MoveNetDevice(NetDevice),
     /// Runs a hook in the runtime's namespaces.
     RunHook {
         /// Its kind.
@@ -179,9 +186,10 @@ impl HostStep {
     pub fn undo(&self) -> Option<&'static str> {
         match self {
             Self::Claim { .. } => Some("remove"),
-            Self::CreateCgroup { .. } => Some("remove"),
+            Self::CreateCgroup { .. } | Self::CreateRdtGroup(_) => Some("remove"),
             Self::Clone { .. } | Self::Adopt => Some("kill"),
             Self::PidFile { .. } => Some("remove"),
+            Self::MoveNetDevice(_) => Some("move back"),
             _ => None,
         }
     }

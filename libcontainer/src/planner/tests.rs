@@ -41,17 +41,30 @@ fn what_the_host_makes_is_undone() {
     let leaves_something = |step: &HostStep| match step {
         HostStep::Claim { .. } | HostStep::CreateCgroup { .. } | HostStep::PidFile { .. } => true,
         HostStep::Clone { .. } | HostStep::Adopt => true,
+        HostStep::CreateRdtGroup(_) | HostStep::MoveNetDevice(_) => true,
         // Parts of what another step made, or descriptors of this process.
         HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
         HostStep::LendProc | HostStep::LendTree(_) | HostStep::LendNamespace { .. } => false,
         // What a hook leaves, the hooks of `delete` take away, which an undone container runs too.
         HostStep::RunHook { .. } => false,
         HostStep::ConnectConsole { .. } | HostStep::SendPidfd { .. } => false,
-        HostStep::JoinCgroup | HostStep::IdMaps { .. } | HostStep::OomScore { .. } => false,
+        HostStep::JoinRdtGroups(_)
+        | HostStep::JoinCgroup
+        | HostStep::IdMaps { .. }
+        | HostStep::OomScore { .. } => false,
         #[cfg(feature = "fault-injection")]
         HostStep::Fail { .. } | HostStep::Die | HostStep::KillChild => false,
     };
-    for case in ["v2", "joined-user-and-pid", "user-namespace-hybrid", "limits-v1", "terminal", "hooks"] {
+    for case in [
+        "v2",
+        "joined-user-and-pid",
+        "user-namespace-hybrid",
+        "limits-v1",
+        "terminal",
+        "network-devices",
+        "resource-groups",
+        "hooks",
+    ] {
         for entry in &golden(case).entries {
             if let Action::Host(step) = &entry.action {
                 assert_eq!(entry.undo().is_some(), leaves_something(step), "{step:?}");

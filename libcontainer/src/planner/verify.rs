@@ -144,6 +144,7 @@ impl World {
                 self.require(self.claimed, Rule::Claimed);
                 self.has_cgroup = true;
             }
+            HostStep::CreateRdtGroup(_) => self.require(self.claimed, Rule::Claimed),
             HostStep::Limit(_) | HostStep::Devices(_) => self.require(self.has_cgroup, Rule::CgroupExists),
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(*actor, *flags, *into_cgroup),
             _ => self.host_on_process(step),
@@ -185,6 +186,7 @@ impl World {
                 self.require(self.new_user, Rule::MapsFit);
                 self.is_mapped = true;
             }
+            HostStep::MoveNetDevice(_) => self.require(self.owns(libc::CLONE_NEWNET), Rule::OwnNetwork),
             HostStep::Record { .. } => self.recorded = true,
             HostStep::RunHook { kind, .. } => self.hook(*kind),
             _ => {}

@@ -19,6 +19,7 @@ pub use config::*;
 pub use hooks::{Hook, HookKind, Hooks};
 
 pub(crate) use hooks::place as hook_place;
+pub(crate) use nodes::Node;
 
 use std::fs::File;
 use std::io::Read;

@@ -21,9 +21,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("bundle", &["error", "spec"]),
     ("seccomp", &["error", "spec", "init"]),
     ("cgroup", &["error"]),
-    ("facts", &["error", "sys", "spec", "cgroup"]),
-    ("planner", &["status", "error", "spec", "seccomp", "cgroup", "facts", "init"]),
-    ("container::record", &["error", "sys", "spec"]),
+    ("resctrl", &["error", "cgroup"]),
+    ("facts", &["error", "sys", "spec", "cgroup", "resctrl"]),
+    ("planner", &["status", "error", "spec", "seccomp", "cgroup", "resctrl", "facts", "init"]),
+    ("container::record", &["error", "sys", "spec", "resctrl"]),
     ("container::store", &["error", "id", "sys", "container::record"]),
     (
         "launch",
@@ -34,6 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sys",
             "spec",
             "cgroup",
+            "resctrl",
             "facts",
             "planner",
             "container::record",
@@ -51,6 +53,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "exe",
             "bundle",
             "cgroup",
+            "resctrl",
             "facts",
             "planner",
             "container::record",
@@ -64,6 +67,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// What the planner, which is pure, may use of modules that are not.
 const PLANNER_USES: &[(&str, &[&str])] = &[
     ("cgroup", &["place", "limits", "Placement", "Limits", "Write", "Devices", "Layout", "Hierarchy"]),
+    ("resctrl", &["Group", "Membership", "disagreement"]),
     ("facts", &["Facts", "PathFact"]),
     ("init", &["step", "slot", "attr", "Step", "Slot", "Text", "Words", "List"]),
 ];

@@ -28,10 +28,8 @@ fn process(process: &Process) -> Checked {
 fn linux(linux: &Linux) -> Checked {
     let values = [
         ("/linux/mountLabel", linux.mount_label),
-        ("/linux/intelRdt", linux.intel_rdt),
         ("/linux/memoryPolicy", linux.memory_policy),
         ("/linux/personality", linux.personality),
-        ("/linux/netDevices", linux.net_devices),
         ("/linux/timeOffsets", linux.time_offsets),
     ];
     refuse_each(&values, NOT_YET)

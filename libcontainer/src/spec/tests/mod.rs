@@ -3,10 +3,12 @@
 mod fixtures;
 mod hooks;
 mod idmaps;
+mod intel_rdt;
 mod json;
 mod linux;
 mod load;
 mod mounts;
+mod net_devices;
 mod never_panics;
 mod process;
 mod sysctl;
