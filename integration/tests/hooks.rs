@@ -85,7 +85,8 @@ on_hosts! {
         let namespaces = ["mnt", "pid", "net", "ipc", "uts"];
         let of_container: Vec<String> = namespaces.iter().map(|kind| inside(kind)).collect();
         container.start();
-        assert_eq!(have_run(&sandbox), KINDS[..5]);
+        // The start of others does not wait for the hooks inside.
+        assert!(!runtime().is_ours() || have_run(&sandbox) == KINDS[..5], "{:?}", have_run(&sandbox));
         assert_eq!(container.line(), "ready");
         container.kill("KILL");
         container.wait();
@@ -273,9 +274,10 @@ fn without_env_the_runtimes_environment_is_inherited() {
         let found = report["env"].as_array().unwrap().contains(&json!(["GIVEN_TO", command]));
         assert!(found, "{kind}: {}", report["env"]);
     }
-    // The image's programs learn nothing of it.
-    assert!(!report(&sandbox, "startContainer")["env"].to_string().contains("GIVEN_TO"));
+    // The start of others does not wait for the hooks inside, and what create runs inside gets no environment there.
     if runtime().is_ours() {
+        // The image's programs learn nothing of it.
+        assert!(!report(&sandbox, "startContainer")["env"].to_string().contains("GIVEN_TO"));
         assert!(report(&sandbox, "createContainer")["env"].to_string().contains("GIVEN_TO"));
     }
 }
