@@ -89,9 +89,6 @@ impl<'a> Context<'_, 'a> {
         if let Step::CloneInit { flags } = *step {
             return self.clone_init(index, flags);
         }
-        if let Step::Hook(ref hook) = *step {
-            return self.hook(index, hook).map(|()| Next::Step);
-        }
         if !matches!(step, Step::Node { .. } | Step::Link { .. }) {
             self.parent = None;
         }
@@ -177,12 +174,13 @@ impl<'a> Context<'_, 'a> {
             }
             Step::WaitForStart => self.wait_for_start(),
             Step::Seccomp { flags } => sys::load_filter(self.program.filter, flags),
+            Step::Hook(ref hook) => self.hook(hook),
             Step::Exec => Err(self.exec()),
             // It is the program's way that fails, and not the hook's.
             #[cfg(feature = "fault-injection")]
             Step::Fail { .. } if self.hook.is_some() => Ok(()),
             #[cfg(feature = "fault-injection")]
-            Step::Fail { errno } => Err(Fault { op: Op::Verify, errno }),
+            Step::Fail { errno, .. } => Err(Fault { op: Op::Verify, errno }),
             #[cfg(feature = "fault-injection")]
             Step::Die => sys::exit(137),
             #[cfg(feature = "fault-injection")]
@@ -242,21 +240,13 @@ impl<'a> Context<'_, 'a> {
 
     /// In the process that waits for the hook this returns when it has ended. The process that becomes a confined hook
     /// goes on with the steps, to give up what the program would, and leaves the other hooks to the first process.
-    fn hook(&mut self, index: u32, hook: &Hook) -> Result<()> {
+    fn hook(&mut self, hook: &Hook) -> Result<()> {
         if self.hook.is_some() {
             return Ok(());
         }
         self.output = Output::new();
         match hook::start_step(self.program, hook)? {
-            Started::Parent(running) => {
-                running.finish(hook.timeout, None, &mut self.output)?;
-                if hook.confined {
-                    // A link that ends means that the program runs, unless it ends before this. Whoever waited may be
-                    // gone, as he may be a moment later.
-                    let _: Result<()> = link::send(self.link, Record::done(index));
-                }
-                Ok(())
-            }
+            Started::Parent(running) => running.finish(hook.timeout, None, &mut self.output),
             Started::Child { report, prepared } => {
                 self.link = report;
                 self.hook = Some(*hook);

@@ -76,24 +76,16 @@ pub(crate) struct LateStep {
     pub(crate) subject: Option<String>,
 }
 
-/// The hooks that other commands run or wait for.
+/// The hooks that other commands run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct LaterHooks {
-    /// How many the first process runs behind the gate.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) start_container: usize,
     /// What `start` runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) poststart: Vec<Hook>,
     /// What `delete` runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) poststop: Vec<Hook>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! `start`: letting a created container's process pass the gate.
 
 use libcontainer_init::{Record, op};
+use rustix::process::Pid;
 
 use super::delete::end_processes;
 use super::gate::{Gate, Outcome};
@@ -11,6 +12,7 @@ use super::{Container, Delete, Status};
 use crate::error::HookFailure;
 use crate::launch::hooks::run_poststart;
 use crate::launch::report::hook_failure;
+use crate::sys::procfs::{Procfs, Stat};
 use crate::{Error, ErrorKind, Result, StepFailure};
 
 impl Container {
@@ -31,23 +33,21 @@ impl Container {
             return Err(wrong_status("start", self.id(), status));
         }
         let Some(gate) = Gate::find(claim.folder())? else {
-            return Err(wrong_status("start", self.id(), Status::Running));
+            // It is running, unless it was killed since we looked.
+            let status = status_but_for_gate(&stored)?.unwrap_or(Status::Running);
+            return Err(wrong_status("start", self.id(), status));
         };
-        match gate
-            .pass(stored.hooks.start_container)
-            .map_err(|error| error.context(format_args!("start {}", self.id())))?
-        {
-            Outcome::Executed => {
+        let outcome = gate.pass().map_err(|error| error.context(format_args!("start {}", self.id())))?;
+        let error = match (outcome, unexecuted(&stored)?) {
+            (Outcome::Failed(record, output), _) => failure(self.id().as_str(), &stored, record, output),
+            (_, Some(dead)) => died(self.id().as_str(), &stored, dead),
+            (Outcome::Unheard, None) => return Err(wrong_status("start", self.id(), Status::Running)),
+            (Outcome::Silent, None) => {
                 claim.remove_gate()?;
-                self.poststart(&stored)
+                return self.poststart(&stored);
             }
-            Outcome::Died => {
-                let message =
-                    format!("start {}: its process was killed before its hooks were done", self.id());
-                Err(Error::new(ErrorKind::WrongStatus(Status::Stopped), message))
-            }
-            Outcome::Failed(record, output) => Err(failure(self.id().as_str(), &stored, record, output)),
-        }
+        };
+        Err(stopped(&stored, error))
     }
 
     /// Runs the hooks of a start; the container of one that fails is stopped, as the runtime-spec asks for.
@@ -62,6 +62,45 @@ impl Container {
             }
         }
     }
+}
+
+/// The error, once the container has stopped: the process spoke its last word, or let go of the connection, a little
+/// before its end.
+fn stopped(stored: &Stored, error: Error) -> Error {
+    let waited = stored.process().and_then(|process| match process {
+        Some(process) => process.wait_ended(Some(PATIENCE)),
+        None => Ok(true),
+    });
+    match waited {
+        Ok(true) => error,
+        Ok(false) => error.context("the container's process does not end"),
+        Err(trouble) => error.context(trouble),
+    }
+}
+
+/// The first process, if it has not executed its program. Of one that was reaped already nobody knows, and it was
+/// started as far as it matters: whoever reaped it knows how it ended.
+fn unexecuted(stored: &Stored) -> Result<Option<Stat>> {
+    let Some((pid, init)) = stored.init.and_then(|init| Some((Pid::from_raw(init.pid)?, init))) else {
+        return Ok(None);
+    };
+    let stat = Procfs::open()?.stat(pid)?;
+    Ok(stat.filter(|stat| stat.start_time == init.start_time && !stat.has_executed()))
+}
+
+/// The error of a process that was killed, or could not say why it ended, for its filter forbids it to.
+fn died(id: &str, stored: &Stored, dead: Stat) -> Error {
+    let mut message = format!("start {id}: ");
+    // The hooks behind exec are not its own.
+    let own = stored.late.iter().rfind(|step| {
+        !step.pointer.as_deref().is_some_and(|pointer| pointer.starts_with("/hooks/poststart/"))
+    });
+    if let (Some(first), Some(last)) = (stored.late.first(), own) {
+        message.push_str(&format!("steps {} to {} of {}, ", first.index, last.index, last.total));
+        message.push_str(&format!("{} to {}: ", first.step, last.step));
+    }
+    message.push_str(&format!("the container's first process {}", dead.describe_end()));
+    Error::new(ErrorKind::Os, message)
 }
 
 fn hook_error(id: &str, stored: &Stored, failure: HookFailure) -> Error {

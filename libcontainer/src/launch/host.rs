@@ -78,7 +78,7 @@ impl Engine<'_> {
                 send_fd(&socket, self.init()?).map_err(call("sendmsg"))
             }
             #[cfg(feature = "fault-injection")]
-            HostStep::Fail { errno } => Err(Fault::Call("verify", Errno::from_raw_os_error(*errno))),
+            HostStep::Fail { errno, .. } => Err(Fault::Call("verify", Errno::from_raw_os_error(*errno))),
             #[cfg(feature = "fault-injection")]
             HostStep::Die => {
                 rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
@@ -86,8 +86,9 @@ impl Engine<'_> {
             }
             #[cfg(feature = "fault-injection")]
             HostStep::KillChild => {
-                let child = self.init.as_ref().or(self.enter.as_ref());
-                child.map_or(Ok(()), |child| child.signal(libc::SIGKILL)).map_err(call("pidfd_send_signal"))
+                let Some(child) = self.init.as_ref().or(self.enter.as_ref()) else { return Ok(()) };
+                child.signal(libc::SIGKILL).map_err(call("pidfd_send_signal"))?;
+                Ok(child.wait_ended(None).map(drop)?)
             }
         }
     }

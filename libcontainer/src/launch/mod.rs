@@ -27,6 +27,7 @@ use crate::error::HookFailure;
 use crate::facts::Handles;
 use crate::planner::{Action, Actor, Entry, Plan};
 use crate::sys::pidfd::Process;
+use crate::sys::procfs::{Procfs, Stat};
 use crate::{ContainerId, Error, Result};
 
 use link::{Heard, Link};
@@ -129,7 +130,6 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         has_process: launch.config.process.is_some(),
         late: late_steps(launch.plan),
         hooks: LaterHooks {
-            start_container: launch.config.hooks.start_container.len(),
             poststart: launch.config.hooks.poststart.clone(),
             poststop: launch.config.hooks.poststop.clone(),
         },
@@ -216,25 +216,28 @@ impl Engine<'_> {
             // From here on the child answers to `start`.
             return Ok(Turn::Gone);
         }
-        let mut hooks = confined_hooks(plan, index, end);
-        loop {
-            let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
-            match link.hear().map_err(|errno| (index, self.lost(errno)))? {
-                Heard::Done(record, pidfd) if record.index as usize + 1 == end => {
-                    if let Some(pidfd) = pidfd {
-                        let process = Process::from_parts(record.pid, pidfd);
-                        self.init = Some(process.map_err(|error| (index, error.into()))?);
-                    }
-                    return Ok(Turn::Over);
+        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        match link.hear().map_err(|errno| (index, self.lost(errno)))? {
+            Heard::Done(record, pidfd) if record.index as usize + 1 == end => {
+                if let Some(pidfd) = pidfd {
+                    self.init =
+                        Some(Process::from_parts(record.pid, pidfd).map_err(|error| (index, error.into()))?);
                 }
-                Heard::Done(..) if hooks > 0 => hooks -= 1,
-                Heard::Failed(record, output) => return Err(report::child(plan, record, output)),
-                // Close-on-exec: the link ends when the program takes over.
-                Heard::Closed if ends_with_exec(plan, end) && hooks == 0 => return Ok(Turn::Over),
-                Heard::Closed => return Err((index, self.lost(Errno::PIPE))),
-                Heard::Done(..) => return Err((index, Fault::Call("recvmsg", Errno::PROTO))),
+                Ok(Turn::Over)
             }
+            Heard::Failed(record, output) => Err(report::child(plan, record, output)),
+            // Close-on-exec: the link ends when the program takes over.
+            Heard::Closed if ends_with_exec(plan, end) && self.has_executed() => Ok(Turn::Over),
+            Heard::Closed => Err((index, self.lost(Errno::PIPE))),
+            Heard::Done(..) => Err((index, Fault::Call("recvmsg", Errno::PROTO))),
         }
+    }
+
+    /// Whether the program has taken over: a process that was killed closes the link as well.
+    fn has_executed(&self) -> bool {
+        let pid = self.init.as_ref().map(Process::pid);
+        let stat = pid.and_then(|pid| Procfs::open().and_then(|procfs| procfs.stat(pid)).ok().flatten());
+        stat.is_none_or(Stat::has_executed)
     }
 
     /// How the child ended, now that its end of the link is closed; else why nothing was heard of it.
@@ -254,12 +257,6 @@ enum Turn {
     Over,
     /// The child needs the host no more.
     Gone,
-}
-
-/// How many of the entries the child reports one by one: hooks on the way to exec, which may hang.
-fn confined_hooks(plan: &Plan, index: usize, end: usize) -> usize {
-    let confined = |entry: &Entry| matches!(&entry.action, Action::Child(Step::Hook(hook)) if hook.confined);
-    plan.entries().get(index..end).unwrap_or_default().iter().filter(|entry| confined(entry)).count()
 }
 
 /// Whether entry `end - 1` makes the child the program.

@@ -4,7 +4,7 @@ use libcontainer_init::{Record, Step, op};
 use rustix::io::Errno;
 
 use super::hooks::{end, one_line};
-use super::{Failure, Fault};
+use super::{Failure, Fault, end_of_turn};
 use crate::error::HookFailure;
 use crate::planner::{Action, Entry, Plan};
 use crate::spec::hook_place;
@@ -63,9 +63,11 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
             return Error::new(ErrorKind::Hook(*failure), message);
         }
         Fault::Died(how) => {
-            let message =
-                format!("create {id}: step {index} of {total}: {step}: the container's first process {how}");
-            return Error::new(ErrorKind::Os, message);
+            let place = turn(plan, index);
+            return Error::new(
+                ErrorKind::Os,
+                format!("create {id}: {place}: the container's first process {how}"),
+            );
         }
     };
     let failure = StepFailure {
@@ -80,6 +82,18 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
     };
     let message = format!("create {id}: {failure}");
     Error::new(ErrorKind::Setup(failure), message)
+}
+
+/// The steps among which a child ended that said no word: those of its turn.
+fn turn(plan: &Plan, first: usize) -> String {
+    let total = plan.entries().len();
+    let step =
+        |index: usize| plan.entries().get(index).map_or_else(String::new, |entry| plan.describe(entry));
+    let last = end_of_turn(plan, first).saturating_sub(1);
+    if last <= first {
+        return format!("step {first} of {total}: {}", step(first));
+    }
+    format!("steps {first} to {last} of {total}, {} to {}", step(first), step(last))
 }
 
 /// What to try, where it is known.

@@ -174,6 +174,8 @@ impl Plan {
                     self.argv.first().map_or_else(|| "nothing".into(), |&program| pool.show(program));
                 format!("exec {program}")
             }
+            #[cfg(feature = "fault-injection")]
+            Step::Fail { instead_of, .. } => pool.show(instead_of),
             ref other => format!("{other:?}"),
         }
     }
@@ -237,6 +239,8 @@ fn host(step: &HostStep) -> String {
         }
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
+        #[cfg(feature = "fault-injection")]
+        HostStep::Fail { instead_of, .. } => instead_of.clone(),
         #[cfg(feature = "fault-injection")]
         other => format!("{other:?}"),
     }

@@ -171,6 +171,8 @@ pub enum HostStep {
     Fail {
         /// The errno.
         errno: i32,
+        /// The step in whose place it is, for people.
+        instead_of: String,
     },
     /// Ends the calling process as SIGKILL would.
     #[cfg(feature = "fault-injection")]

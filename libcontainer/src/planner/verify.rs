@@ -6,6 +6,7 @@ use libcontainer_init::{Slot, Step, slot};
 use super::Plan;
 use super::entry::{Action, Actor, Entry, HostStep};
 use super::rule::{Rule, Violation};
+use crate::cgroup::Devices;
 use crate::spec::HookKind;
 
 mod hooks;
@@ -110,8 +111,10 @@ impl World {
 
     /// What the host does while the child is at work must not depend on what the child has yet to do.
     fn meanwhile(&mut self, entry: &Entry) {
-        let needs_nothing =
-            matches!(entry.action, Action::Host(HostStep::Devices(_) | HostStep::Record { running: true }));
+        let needs_nothing = matches!(
+            entry.action,
+            Action::Host(HostStep::Devices(Devices::Program(_)) | HostStep::Record { running: true })
+        );
         self.require(!entry.meanwhile || (needs_nothing && self.has_child_at_work), Rule::Meanwhile);
         self.has_child_at_work = entry.meanwhile || entry.actor != Actor::Host;
     }

@@ -82,6 +82,14 @@ fn actors() -> Vec<(Rule, &'static str, Damage)> {
             "v2",
             Change(|plan| plan.entries.iter_mut().for_each(|entry| entry.meanwhile = true)),
         ),
+        (
+            Rule::Meanwhile,
+            "v1",
+            Change(|plan| {
+                let writes = plan.entries.iter_mut().find(|entry| host!(HostStep::Devices(_))(entry));
+                writes.unwrap().meanwhile = true;
+            }),
+        ),
         (Rule::NoHostAfterGate, "hooks-at-once", Move(record, exec)),
         (
             Rule::HooksInOrder,
