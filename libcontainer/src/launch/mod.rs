@@ -217,6 +217,11 @@ impl Engine<'_> {
             return Ok(Turn::Gone);
         }
         let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        if let Some(enter) = &self.enter
+            && !link.speaks_before_end_of(enter).map_err(|errno| (index, Fault::Call("poll", errno)))?
+        {
+            return Err((index, self.lost(Errno::PIPE)));
+        }
         match link.hear().map_err(|errno| (index, self.lost(errno)))? {
             Heard::Done(record, pidfd) if record.index as usize + 1 == end => {
                 if let Some(pidfd) = pidfd {
