@@ -6,6 +6,7 @@ mod check;
 mod config;
 mod hooks;
 mod json;
+pub mod known;
 mod mount;
 mod nodes;
 mod problem;

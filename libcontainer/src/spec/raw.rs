@@ -30,6 +30,7 @@ pub(super) struct Spec {
     pub(super) windows: Asked,
     pub(super) vm: Asked,
     pub(super) zos: Asked,
+    pub(super) freebsd: Asked,
 }
 
 #[derive(Default, Deserialize)]
