@@ -3,6 +3,10 @@ use std::fmt;
 
 use rustix::io::Errno;
 
+mod hook;
+
+pub use hook::{HookEnd, HookFailure};
+
 /// The result of every fallible call of this library.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -43,6 +47,8 @@ pub enum ErrorKind {
     },
     /// A step of the plan failed and everything before it was undone.
     Setup(StepFailure),
+    /// A hook failed; a container that was being created is undone, one that was being started is stopped.
+    Hook(HookFailure),
     /// The process that should be signalled is gone.
     NoProcess,
     /// The container's cgroup is in use or cannot be changed.

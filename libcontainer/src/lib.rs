@@ -40,7 +40,7 @@ mod sys;
 
 pub use bundle::Bundle;
 pub use container::{Container, CreateOptions, Delete, ExitStatus, Runtime, Signals, State};
-pub use error::{Error, ErrorKind, Result, StepFailure};
+pub use error::{Error, ErrorKind, HookEnd, HookFailure, Result, StepFailure};
 pub use id::ContainerId;
 pub use planner::Plan;
 pub use status::Status;

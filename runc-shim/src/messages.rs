@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
-use libcontainer::{Error, ErrorKind, Status, StepFailure};
+use libcontainer::{Error, ErrorKind, HookFailure, Status, StepFailure};
 use rustix::io::Errno;
 
 pub(crate) const WATCHING_SIGNALS: &str = "watch signals";
@@ -42,6 +42,7 @@ pub(crate) fn describe(error: &Error, command: &str) -> String {
         ErrorKind::NoProcess => after("process already finished", error),
         ErrorKind::InvalidId => after("invalid container ID format", error),
         ErrorKind::Setup(failure) => setup(failure),
+        ErrorKind::Hook(failure) => hook(failure, error),
         _ => error.to_string(),
     };
     with_causes(text, error)
@@ -81,6 +82,10 @@ fn setup(failure: &StepFailure) -> String {
         Some(words) => format!("{PREPARING}: {words} ({failure})"),
         None => format!("{PREPARING}: {failure}"),
     }
+}
+
+fn hook(failure: &HookFailure, error: &Error) -> String {
+    format!("error running {} hook #{}: {error}", failure.kind, failure.number)
 }
 
 fn in_runc_words(failure: &StepFailure) -> Option<String> {

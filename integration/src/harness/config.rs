@@ -99,6 +99,21 @@ impl Config {
         self.namespace("user")
     }
 
+    /// Adds a hook after those of its kind.
+    pub fn hook(&mut self, kind: &str, hook: Value) -> &mut Self {
+        let hooks = &mut self["hooks"][kind];
+        if hooks.is_null() {
+            *hooks = json!([]);
+        }
+        hooks.as_array_mut().expect("hooks").push(hook);
+        self
+    }
+
+    /// Adds a hook of the host that is a line of shell.
+    pub fn shell_hook(&mut self, kind: &str, line: &str) -> &mut Self {
+        self.hook(kind, json!({ "path": "/bin/sh", "args": ["sh", "-c", line] }))
+    }
+
     /// Gives the process these capabilities in `sets`.
     pub fn capabilities(&mut self, sets: &[&str], names: &[&str]) -> &mut Self {
         for set in sets {

@@ -40,6 +40,22 @@ impl Buffer {
         Ok(())
     }
 
+    /// Appends a number in decimal.
+    pub(crate) fn push_number(&mut self, number: u32) -> Result<()> {
+        let mut digits = [0; 10];
+        let mut rest = number;
+        let mut len = 0;
+        for place in digits.iter_mut().rev() {
+            *place = b'0'.wrapping_add((rest % 10) as u8);
+            rest /= 10;
+            len += 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.push(digits.get(digits.len().wrapping_sub(len)..).unwrap_or_default())
+    }
+
     pub(crate) fn truncate(&mut self, len: usize) {
         if let Some(rest) = self.bytes.get_mut(len..) {
             for byte in rest.iter_mut().take(self.len.saturating_sub(len)) {

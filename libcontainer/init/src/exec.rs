@@ -27,6 +27,14 @@ fn check(candidate: CText<'_>) -> Result<()> {
     sys::may_execute(candidate)
 }
 
+/// Gives signals back to the program as it expects them, and becomes it.
+pub(crate) fn exec(path: CText<'_>, argv: &[*const u8], envp: &[*const u8]) -> Fault {
+    match signals() {
+        Ok(()) => sys::execve(path, argv, envp),
+        Err(fault) => fault,
+    }
+}
+
 /// Gives signals back to the program as it expects them.
 pub(crate) fn signals() -> Result<()> {
     // CLONE_CLEAR_SIGHAND leaves ignored signals ignored: the caller's, and SIGPIPE, which Rust's runtime ignores.

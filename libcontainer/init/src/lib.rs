@@ -16,11 +16,13 @@ mod console;
 mod cwd;
 mod device;
 mod exec;
+pub mod hook;
 mod ids;
 mod link;
 mod mask;
 mod mount;
 pub mod op;
+mod output;
 mod passwd;
 mod pivot;
 pub mod program;
@@ -32,8 +34,9 @@ pub mod sys;
 #[cfg(feature = "fault-injection")]
 mod trap;
 
-pub use link::Record;
-pub use program::{Program, Text, Words};
+pub use link::{Message, Record};
+pub use output::Output;
+pub use program::{List, Program, Text, Words};
 pub use run::run;
 pub use slot::Slot;
 pub use step::{Entry, Step};

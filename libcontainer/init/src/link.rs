@@ -2,6 +2,7 @@
 //! `SOCK_SEQPACKET` socket. A change of actor in the plan is one `Done` and one `Go`; there is nothing else to agree on.
 
 use crate::op::Op;
+use crate::output::Output;
 use crate::{Fault, Result, sys};
 
 /// One message.
@@ -70,6 +71,32 @@ impl Record {
         let [kind, index, op, errno, pid] = words;
         Self { kind, index, op, errno: errno as i32, pid: pid as i32 }
     }
+}
+
+/// What is sent at once: a record, and behind that of a failed hook what the hook printed.
+pub struct Message;
+
+impl Message {
+    /// The most bytes that one has.
+    pub const SIZE: usize = Record::SIZE + Output::SIZE;
+
+    /// The record, and what is behind it.
+    #[must_use]
+    pub fn split(message: &[u8]) -> Option<(Record, &[u8])> {
+        let (record, output) = message.split_first_chunk()?;
+        Some((Record::from_bytes(record), output))
+    }
+}
+
+pub(crate) fn send_failure(link: i32, record: Record, output: &Output) -> Result<()> {
+    let mut bytes = [0; Message::SIZE];
+    let mut len = 0usize;
+    let all = record.to_bytes().into_iter().chain(output.bytes());
+    for (to, from) in bytes.iter_mut().zip(all) {
+        *to = from;
+        len = len.wrapping_add(1);
+    }
+    sys::send(link, bytes.get(..len).unwrap_or_default(), None)
 }
 
 pub(crate) fn send(link: i32, record: Record) -> Result<()> {

@@ -22,6 +22,15 @@ pub struct Words {
     pub len: u32,
 }
 
+/// A run of pointers to strings, the last of them null.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// Offset of the first.
+    pub start: u32,
+    /// How many, the null pointer included.
+    pub len: u32,
+}
+
 /// A byte string that ends with NUL, as system calls want it.
 #[derive(Clone, Copy)]
 pub struct CText<'a>(&'a [u8]);
@@ -83,6 +92,10 @@ pub struct Program<'a> {
     pub argv: &'a [*const u8],
     /// Pointers to the environment, then a null pointer.
     pub envp: &'a mut [*const u8],
+    /// Pointers to the strings of hooks, a null pointer behind each list.
+    pub lists: &'a [*const u8],
+    /// Pointers to the runtime's own environment, then a null pointer; for hooks that inherit it.
+    pub environment: &'a [*const u8],
 }
 
 impl<'a> Program<'a> {
@@ -101,6 +114,15 @@ impl<'a> Program<'a> {
         let start = words.start as usize;
         match self.words.get(start..start.wrapping_add(words.len as usize)) {
             Some(words) => Ok(words),
+            None => Err(Fault { op: Op::Decode, errno: libc::EFAULT }),
+        }
+    }
+
+    /// The pointers behind `list`.
+    pub fn list(&self, list: List) -> Result<&'a [*const u8]> {
+        let start = list.start as usize;
+        match self.lists.get(start..start.wrapping_add(list.len as usize)) {
+            Some(pointers) => Ok(pointers),
             None => Err(Fault { op: Op::Decode, errno: libc::EFAULT }),
         }
     }

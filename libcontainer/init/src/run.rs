@@ -1,14 +1,16 @@
 //! The loop over the steps.
 
 use crate::buffer::Buffer;
+use crate::hook::{Hook, Started};
 use crate::link::{self, Record};
 use crate::op::Op;
+use crate::output::Output;
 use crate::program::{CText, Program};
 use crate::resolve::Parent;
 use crate::slot::{CGROUP, GATE, PROC};
 use crate::step::Step;
 use crate::sys::{self, Clone, Handle, Side};
-use crate::{Fault, Result, console, cwd, device, exec, ids, mask, mount, pivot};
+use crate::{Fault, Result, console, cwd, device, exec, hook, ids, mask, mount, pivot};
 
 /// What steps leave to later steps.
 struct Context<'p, 'a> {
@@ -23,6 +25,10 @@ struct Context<'p, 'a> {
     parent: Option<Parent<'a>>,
     /// The text of `HOME=`, which the environment points to.
     home: Buffer,
+    /// The hook that this process will become instead of the program: a copy of the first process made for it.
+    hook: Option<Hook>,
+    /// What the hook that failed has printed.
+    output: Output,
 }
 
 /// What the loop does after a step.
@@ -39,8 +45,16 @@ pub fn run(program: &mut Program<'_>) -> ! {
     let mut next = program.cloned_by.wrapping_add(1);
     let mut has_news = false;
     let link = program.link;
-    let mut context =
-        Context { program, link, found: None, entered: false, parent: None, home: Buffer::new() };
+    let mut context = Context {
+        program,
+        link,
+        found: None,
+        entered: false,
+        parent: None,
+        home: Buffer::new(),
+        hook: None,
+        output: Output::new(),
+    };
     for entry in entries {
         if entry.index != next {
             turn(context.link, next.wrapping_sub(1), has_news);
@@ -50,7 +64,8 @@ pub fn run(program: &mut Program<'_>) -> ! {
             Ok(after) => has_news = !matches!(after, Next::Cloned),
             Err(fault) => {
                 // Nobody may be there to hear it; the exit says the same, with fewer words.
-                let _: Result<()> = link::send(context.link, Record::failed(entry.index, fault));
+                let record = Record::failed(entry.index, fault);
+                let _: Result<()> = link::send_failure(context.link, record, &context.output);
                 sys::exit(1);
             }
         }
@@ -170,10 +185,11 @@ impl<'a> Context<'_, 'a> {
             Step::WaitForStart => self.wait_for_start(),
             Step::Signals => exec::signals(),
             Step::Seccomp { flags } => sys::load_filter(self.program.filter, flags),
-            Step::Exec => match self.found {
-                Some(path) => Err(sys::execve(path, self.program.argv, self.program.envp)),
-                None => Err(Fault { op: Op::Exec, errno: libc::ENOENT }),
-            },
+            Step::Hook(ref hook) => self.hook(hook),
+            Step::Exec => Err(self.exec()),
+            // It is the program's way that fails, and not the hook's.
+            #[cfg(feature = "fault-injection")]
+            Step::Fail { .. } if self.hook.is_some() => Ok(()),
             #[cfg(feature = "fault-injection")]
             Step::Fail { errno, .. } => Err(Fault { op: Op::Verify, errno }),
             #[cfg(feature = "fault-injection")]
@@ -230,6 +246,37 @@ impl<'a> Context<'_, 'a> {
                 Ok(())
             }
             None => Err(Fault { op: Op::Decode, errno: libc::EFAULT }),
+        }
+    }
+
+    /// In the process that waits for the hook this returns when it has ended. The process that becomes a confined hook
+    /// goes on with the steps, to give up what the program would, and leaves the other hooks to the first process.
+    fn hook(&mut self, hook: &Hook) -> Result<()> {
+        if self.hook.is_some() {
+            return Ok(());
+        }
+        self.output = Output::new();
+        match hook::start_step(self.program, hook)? {
+            Started::Parent(running) => running.finish(hook.timeout, None, &mut self.output),
+            Started::Child { report, prepared } => {
+                self.link = report;
+                self.hook = Some(*hook);
+                prepared?;
+                if hook.confined {
+                    return Ok(());
+                }
+                // What the set-up makes has exactly the modes asked for; a hook expects what is usual.
+                sys::umask(0o022)?;
+                Err(hook::execute(self.program, hook))
+            }
+        }
+    }
+
+    fn exec(&self) -> Fault {
+        match (&self.hook, self.found) {
+            (Some(hook), _) => hook::execute(self.program, hook),
+            (None, Some(path)) => sys::execve(path, self.program.argv, self.program.envp),
+            (None, None) => Fault { op: Op::Exec, errno: libc::ENOENT },
         }
     }
 

@@ -4,6 +4,7 @@
 //! the planner's, made from facts, or inside a step.
 
 use crate::attr::MountAttr;
+pub use crate::hook::{Environment, Hook};
 use crate::program::{Text, Words};
 use crate::slot::Slot;
 
@@ -155,6 +156,8 @@ pub enum Step {
         /// Columns, 0 for unknown.
         columns: u16,
     },
+    /// Runs a hook to its end.
+    Hook(Hook),
     /// `pivot_root` to the root file system, and the old one goes.
     Pivot,
     /// Instead of [`Step::Pivot`], for a root on a ramdisk: moves the mount to `/` and `chroot`s.

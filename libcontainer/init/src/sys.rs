@@ -48,6 +48,8 @@ macro_rules! call {
     };
 }
 
+pub(crate) mod job;
+
 fn check(op: Op, result: c_long) -> Result<c_long> {
     if result >= 0 {
         return Ok(result);
@@ -278,7 +280,7 @@ pub enum Side {
 /// `EINVAL` on flags that would share memory.
 ///
 /// # Safety
-/// In the child of a program with threads only [`crate::run`] may be called.
+/// In the child of a program with threads only code of this crate may run, which neither allocates nor locks.
 pub unsafe fn clone(request: Clone) -> Result<Side> {
     const SHARING: u64 = (libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_FS | libc::CLONE_THREAD) as u64;
     if request.flags & SHARING != 0 {
@@ -303,9 +305,9 @@ pub unsafe fn clone(request: Clone) -> Result<Side> {
     }
 }
 
-/// [`clone`] in a child that is a copy already, and so has no other thread.
+/// [`clone`] by this crate itself, whose code goes on in the child until that executes a program or exits.
 pub(crate) fn clone_in_child(request: Clone) -> Result<Side> {
-    // SAFETY: the caller is `run`, in a process of one thread, and so is its child.
+    // SAFETY: the callers are `run` and `hook`, which call nothing but this crate in the child.
     unsafe { clone(request) }
 }
 

@@ -62,6 +62,13 @@ pub(super) fn kill_all(cgroups: &[PathBuf]) -> Result<()> {
     cgroup::kill_all(cgroups, PATIENCE).map_err(failed)
 }
 
+/// Sends every process that is there the signal that kills it, and leaves the waiting to somebody else. Two must not
+/// wait for one cgroup: whoever comes second may wait for an event that is lost when the first removes it.
+pub(super) fn kill_unwaited(cgroups: &[PathBuf]) -> Result<()> {
+    cgroup::signal_all(cgroups, Signal::KILL).map_err(failed)?;
+    thaw_v1(cgroups)
+}
+
 /// Removes the cgroup and those below it, and kills whatever process is still in the way.
 pub(super) fn remove(cgroups: &[PathBuf]) -> Result<()> {
     // Processes that joined from outside of the container's pid namespace are rare enough to be

@@ -1,6 +1,6 @@
 //! `delete`: removal of everything that a container left on the host.
 //!
-//! The order is kill, wait, cgroup, folder. The folder goes last, because it is what a repeated
+//! The order is kill, wait, cgroup, poststop hooks, folder. The folder goes last, because it is what a repeated
 //! `delete` starts from when this one is interrupted or fails.
 
 use rustix::io::Errno;
@@ -9,6 +9,7 @@ use super::handle::{locked_status, wrong_status};
 use super::record::Stored;
 use super::store::{Claim, Folder, PATIENCE, Reading, not_found};
 use super::{Container, Delete, Status, cgroups};
+use crate::launch::hooks::run_poststop;
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result, resctrl};
 
@@ -46,6 +47,8 @@ impl Container {
             }
         }
         tear_down(stored, how).map_err(|error| error.context(format_args!("delete {}", self.id())))?;
+        // The name is not free before they are done: a hook of the next container could meet them at their work.
+        run_poststop(stored);
         claim.remove()
     }
 
@@ -56,7 +59,7 @@ impl Container {
         if let Ok(Some(init)) = stored.live_process() {
             let _ = init.signal(libc::SIGKILL);
         }
-        let _ = cgroups::kill_all(&stored.cgroups);
+        let _ = cgroups::kill_unwaited(&stored.cgroups);
     }
 }
 
@@ -73,7 +76,7 @@ fn tear_down(stored: &Stored, how: Delete) -> Result<()> {
     collected(errors)
 }
 
-fn end_processes(stored: &Stored, how: Delete, init: Option<&Process>) -> Result<()> {
+pub(super) fn end_processes(stored: &Stored, how: Delete, init: Option<&Process>) -> Result<()> {
     // Without it, what is left of the container (if anything) shows when the cgroup cannot be removed.
     let Some(init) = init else { return Ok(()) };
     match init.signal(libc::SIGKILL) {

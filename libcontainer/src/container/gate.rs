@@ -14,7 +14,7 @@ use rustix::net::{
     recv, send, socket_with,
 };
 
-use libcontainer_init::Record;
+use libcontainer_init::{Message, Record};
 
 use super::store::{Claim, Folder, GATE};
 use crate::sys::procfs::own_descriptor;
@@ -30,8 +30,8 @@ pub(super) enum Outcome {
     Silent,
     /// Nobody took our word: another `start` was faster, or the process was killed.
     Unheard,
-    /// A plan entry failed, and the process is gone.
-    Failed(Record),
+    /// A plan entry failed, and the process is gone; if it was a hook, its last words.
+    Failed(Record, Vec<u8>),
 }
 
 /// A connection to a container that waits.
@@ -65,16 +65,20 @@ impl Gate {
     /// Lets the container go and waits until its program runs or a plan entry has failed.
     pub(super) fn pass(self) -> Result<Outcome> {
         let failed = |errno| Error::os("talk to the container's process", errno);
-        let mut bytes = [0; Record::SIZE];
+        let mut bytes = [0; Message::SIZE];
         let answer = send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL)
             .and_then(|_| io::retry_on_intr(|| recv(&self.0, &mut bytes, RecvFlags::empty())));
-        let record = Record::from_bytes(&bytes);
-        match answer {
-            Ok((0, _)) => Ok(Outcome::Silent),
-            Ok((Record::SIZE, _)) if record.kind == Record::FAILED => Ok(Outcome::Failed(record)),
-            Ok(_) => Err(failed(Errno::PROTO)),
-            Err(Errno::PIPE | Errno::CONNRESET) => Ok(Outcome::Unheard),
-            Err(errno) => Err(failed(errno)),
+        let length = match answer {
+            Ok((length, _)) => length,
+            Err(Errno::PIPE | Errno::CONNRESET) => return Ok(Outcome::Unheard),
+            Err(errno) => return Err(failed(errno)),
+        };
+        match Message::split(bytes.get(..length).unwrap_or_default()) {
+            None if length == 0 => Ok(Outcome::Silent),
+            Some((record, output)) if record.kind == Record::FAILED => {
+                Ok(Outcome::Failed(record, output.to_vec()))
+            }
+            _ => Err(failed(Errno::PROTO)),
         }
     }
 }
@@ -183,7 +187,7 @@ pub(super) mod tests {
             let listener = claim.listen().unwrap();
             let container = thread::spawn(move || wait_for_go(listener, Some(failure)));
             let gate = Gate::find(claim.folder()).unwrap().unwrap();
-            assert_eq!(gate.pass().unwrap(), Outcome::Failed(failure));
+            assert_eq!(gate.pass().unwrap(), Outcome::Failed(failure, Vec::new()));
             container.join().unwrap();
         });
     }

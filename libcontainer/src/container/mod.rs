@@ -130,7 +130,7 @@ impl Runtime {
         at_once: bool,
     ) -> Result<(Plan, Handles)> {
         let (facts, handles) = facts::probe(bundle.config())?;
-        let options = options.for_plan(self.root.join(id.as_str()), at_once)?;
+        let options = options.for_plan(self.root.join(id.as_str()), bundle.path().into(), at_once)?;
         let request = Request { id: id.as_str(), config: bundle.config(), options: &options, facts: &facts };
         let plan = planner::plan(&request).map_err(|error| match error.kind() {
             ErrorKind::InvalidSpec { .. } | ErrorKind::Unsupported { .. } => {

@@ -89,7 +89,12 @@ impl CreateOptions {
 
 impl CreateOptions {
     /// As the planner takes them: paths absolute, and an error for what this version cannot do.
-    pub(super) fn for_plan(&self, state: PathBuf, at_once: bool) -> Result<planner::Options> {
+    pub(super) fn for_plan(
+        &self,
+        state: PathBuf,
+        bundle: PathBuf,
+        at_once: bool,
+    ) -> Result<planner::Options> {
         if self.systemd_cgroup {
             let message = "the systemd cgroup driver (--systemd-cgroup) is not supported by this version; \
                            configure the client for cgroupfs";
@@ -97,6 +102,7 @@ impl CreateOptions {
         }
         Ok(planner::Options {
             state,
+            bundle,
             at_once,
             console_socket: self.console_socket.clone(),
             pidfd_socket: self.pidfd_socket.clone(),

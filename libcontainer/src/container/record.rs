@@ -7,7 +7,7 @@ use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::resctrl::Membership;
-use crate::spec::ExecAffinity;
+use crate::spec::{ExecAffinity, Hook};
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result};
 
@@ -44,6 +44,9 @@ pub(crate) struct Stored {
     pub(crate) exec_affinity: ExecAffinity,
     /// The plan entries behind the gate, so that `start` can say which of them failed.
     pub(crate) late: Vec<LateStep>,
+    /// Absent in records of versions without hooks.
+    #[serde(default)]
+    pub(crate) hooks: LaterHooks,
 }
 
 /// The container's first process.
@@ -74,6 +77,18 @@ pub(crate) struct LateStep {
     pub(crate) pointer: Option<String>,
     pub(crate) step: String,
     pub(crate) subject: Option<String>,
+}
+
+/// The hooks that other commands run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct LaterHooks {
+    /// What `start` runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) poststart: Vec<Hook>,
+    /// What `delete` runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) poststop: Vec<Hook>,
 }
 
 #[derive(Deserialize)]
@@ -145,6 +160,7 @@ pub(super) mod tests {
             has_process: true,
             exec_affinity: ExecAffinity::default(),
             late: Vec::new(),
+            hooks: LaterHooks::default(),
         }
     }
 

@@ -3,11 +3,15 @@
 use libcontainer_init::{Record, op};
 use rustix::process::Pid;
 
+use super::delete::end_processes;
 use super::gate::{Gate, Outcome};
 use super::handle::{status_but_for_gate, wrong_status};
 use super::record::Stored;
 use super::store::PATIENCE;
-use super::{Container, Status};
+use super::{Container, Delete, Status};
+use crate::error::HookFailure;
+use crate::launch::hooks::run_poststart;
+use crate::launch::report::hook_failure;
 use crate::sys::procfs::{Procfs, Stat};
 use crate::{Error, ErrorKind, Result, StepFailure};
 
@@ -35,12 +39,28 @@ impl Container {
         };
         let outcome = gate.pass().map_err(|error| error.context(format_args!("start {}", self.id())))?;
         let error = match (outcome, unexecuted(&stored)?) {
-            (Outcome::Failed(record), _) => failure(self.id().as_str(), &stored, record),
+            (Outcome::Failed(record, output), _) => failure(self.id().as_str(), &stored, record, output),
             (_, Some(dead)) => died(self.id().as_str(), &stored, dead),
             (Outcome::Unheard, None) => return Err(wrong_status("start", self.id(), Status::Running)),
-            (Outcome::Silent, None) => return claim.remove_gate(),
+            (Outcome::Silent, None) => {
+                claim.remove_gate()?;
+                return self.poststart(&stored);
+            }
         };
         Err(stopped(&stored, error))
+    }
+
+    /// Runs the hooks of a start; the container of one that fails is stopped, as the runtime-spec asks for.
+    fn poststart(&self, stored: &Stored) -> Result<()> {
+        let Err(failure) = run_poststart(stored) else { return Ok(()) };
+        let error = hook_error(self.id().as_str(), stored, failure);
+        let stopped = stored.process().and_then(|init| end_processes(stored, Delete::Force, init.as_ref()));
+        match stopped {
+            Ok(()) => Err(error),
+            Err(trouble) => {
+                Err(Error::new(error.kind().clone(), format!("{error}; while stopping it: {trouble}")))
+            }
+        }
     }
 }
 
@@ -71,7 +91,11 @@ fn unexecuted(stored: &Stored) -> Result<Option<Stat>> {
 /// The error of a process that was killed, or could not say why it ended, for its filter forbids it to.
 fn died(id: &str, stored: &Stored, dead: Stat) -> Error {
     let mut message = format!("start {id}: ");
-    if let (Some(first), Some(last)) = (stored.late.first(), stored.late.last()) {
+    // The hooks behind exec are not its own.
+    let own = stored.late.iter().rfind(|step| {
+        !step.pointer.as_deref().is_some_and(|pointer| pointer.starts_with("/hooks/poststart/"))
+    });
+    if let (Some(first), Some(last)) = (stored.late.first(), own) {
         message.push_str(&format!("steps {} to {} of {}, ", first.index, last.index, last.total));
         message.push_str(&format!("{} to {}: ", first.step, last.step));
     }
@@ -79,13 +103,26 @@ fn died(id: &str, stored: &Stored, dead: Stat) -> Error {
     Error::new(ErrorKind::Os, message)
 }
 
-fn failure(id: &str, stored: &Stored, record: Record) -> Error {
+fn hook_error(id: &str, stored: &Stored, failure: HookFailure) -> Error {
+    let pointer = format!("/hooks/{}/{}", failure.kind, failure.number);
+    let step = stored.late.iter().find(|step| step.pointer.as_ref() == Some(&pointer));
+    let place = step.map_or_else(String::new, |step| format!("step {} of {}, ", step.index, step.total));
+    let what = format!("run {} hook #{} {}", failure.kind, failure.number, failure.path);
+    Error::new(ErrorKind::Hook(failure.clone()), format!("start {id}: {place}{pointer}: {what}: {failure}"))
+}
+
+fn failure(id: &str, stored: &Stored, record: Record, output: Vec<u8>) -> Error {
     let index = usize::try_from(record.index).unwrap_or(usize::MAX);
     let step = stored.late.iter().find(|step| step.index == index);
+    let pointer = step.and_then(|step| step.pointer.as_deref());
+    let subject = step.and_then(|step| step.subject.clone());
+    if let Some(failure) = hook_failure(pointer, subject, record, output) {
+        return hook_error(id, stored, failure);
+    }
     let failure = StepFailure {
         index,
         total: step.map_or(0, |step| step.total),
-        pointer: step.and_then(|step| step.pointer.clone()),
+        pointer: pointer.map(str::to_owned),
         step: step.map_or_else(|| "a step after the start".to_owned(), |step| step.step.clone()),
         subject: step.and_then(|step| step.subject.clone()),
         operation: op::name(record.op),

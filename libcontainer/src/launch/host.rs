@@ -12,11 +12,11 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 
 use super::link::{Link, send_fd};
 use super::net_devices::NetDevices;
-use super::{Engine, Fault, clone};
+use super::{Engine, Fault, clone, hooks};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
 use crate::planner::{Action, Actor, HostStep, Source, Tree};
-use crate::spec::NetDevice;
+use crate::spec::{Hook, HookKind, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
 use crate::{Error, cgroup, resctrl};
@@ -76,6 +76,7 @@ impl Engine<'_> {
             HostStep::MoveNetDevice(device) => self.move_net_device(device),
             HostStep::Schedule(scheduler) => self.schedule(scheduler),
             HostStep::IoPriority(priority) => self.io_priority(*priority),
+            HostStep::RunHook { kind, number, hook } => self.hook(*kind, *number, hook),
             HostStep::PidFile { path } => self.write_pid_file(path),
             HostStep::SendPidfd { path } => {
                 let socket = connect_to(path, SocketType::STREAM)?;
@@ -217,6 +218,14 @@ impl Engine<'_> {
             let starts = texts.iter().map(|text| base.wrapping_add(text.start as usize));
             starts.chain([std::ptr::null()]).collect()
         };
+        let lists: Vec<*const u8> = plan
+            .pool
+            .lists
+            .iter()
+            .map(|text| text.map_or(std::ptr::null(), |text| base.wrapping_add(text.start as usize)))
+            .collect();
+        let environment = if plan.lends_environment() { hooks::environment() } else { Vec::new() };
+        let environment = hooks::pointers(&environment);
         let argv = pointers(&plan.argv);
         let mut envp = pointers(&plan.envp);
         let mut program = Program {
@@ -230,8 +239,19 @@ impl Engine<'_> {
             link,
             argv: &argv,
             envp: &mut envp,
+            lists: &lists,
+            environment: &environment,
         };
         clone::spawn(&mut program, request).map_err(child)
+    }
+
+    fn hook(&self, kind: HookKind, number: usize, hook: &Hook) -> Result<()> {
+        let init = self.init()?;
+        // A program may end whenever it likes, but before it has started there is nothing to do for a dead process.
+        let container = (kind < HookKind::Poststart).then(|| init.as_fd());
+        let pid = init.pid().as_raw_nonzero().get();
+        let hook = (kind, number, hook);
+        hooks::run(&self.stored, hook, container, Some(pid)).map_err(|failure| Fault::Hook(Box::new(failure)))
     }
 
     /// `Enter` has ended after its clone: what it cloned is our child.

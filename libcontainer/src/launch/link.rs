@@ -3,7 +3,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 
-use libcontainer_init::Record;
+use libcontainer_init::{Message, Record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::{self, Errno, retry_on_intr};
@@ -20,8 +20,8 @@ pub(super) struct Link(OwnedFd);
 pub(super) enum Heard {
     /// Its entries are done; `Enter` sends the pidfd of the process that it cloned.
     Done(Record, Option<OwnedFd>),
-    /// One of them failed.
-    Failed(Record),
+    /// One of them failed; a hook's last words come with it.
+    Failed(Record, Vec<u8>),
     /// Nothing, and nobody is left to say anything.
     Closed,
 }
@@ -49,7 +49,7 @@ impl Link {
     }
 
     pub(super) fn hear(&self) -> io::Result<Heard> {
-        let mut bytes = [0; Record::SIZE];
+        let mut bytes = [0; Message::SIZE];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC;
@@ -65,11 +65,13 @@ impl Link {
             RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
             _ => None,
         });
-        let record = Record::from_bytes(&bytes);
-        match (message.bytes, record.kind) {
-            (0, _) => Ok(Heard::Closed),
-            (Record::SIZE, Record::DONE) => Ok(Heard::Done(record, pidfd)),
-            (Record::SIZE, Record::FAILED) => Ok(Heard::Failed(record)),
+        let message = bytes.get(..message.bytes).unwrap_or_default();
+        match Message::split(message) {
+            None if message.is_empty() => Ok(Heard::Closed),
+            Some((record, [])) if record.kind == Record::DONE => Ok(Heard::Done(record, pidfd)),
+            Some((record, output)) if record.kind == Record::FAILED => {
+                Ok(Heard::Failed(record, output.to_vec()))
+            }
             _ => Err(Errno::PROTO),
         }
     }

@@ -6,25 +6,27 @@
 //! to do then, so is the next `Go`: the child finds it and waits for nothing.
 
 mod clone;
+pub(crate) mod hooks;
 mod host;
 mod link;
 mod net_devices;
 mod process;
-mod report;
+pub(crate) mod report;
 mod undo;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use libcontainer_init::{Record, Slot, Step};
+use libcontainer_init::{Slot, Step};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
 use crate::cgroup::{self, CgroupError};
-use crate::container::record::{LateStep, Phase, Stored, VERSION};
+use crate::container::record::{LateStep, LaterHooks, Phase, Stored, VERSION};
 use crate::container::store::Claim;
+use crate::error::HookFailure;
 use crate::facts::Handles;
-use crate::planner::{Action, Actor, Plan};
+use crate::planner::{Action, Actor, Entry, Plan};
 use crate::sys::pidfd::Process;
 use crate::sys::procfs::{Procfs, Stat};
 use crate::{ContainerId, Error, Result};
@@ -51,6 +53,8 @@ enum Fault {
     Error(Error),
     /// The child ended without a word.
     Died(String),
+    /// A hook failed.
+    Hook(Box<HookFailure>),
 }
 
 impl From<Error> for Fault {
@@ -128,6 +132,10 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         has_process: process.is_some(),
         exec_affinity: process.map(|process| process.exec_affinity.clone()).unwrap_or_default(),
         late: late_steps(launch.plan),
+        hooks: LaterHooks {
+            poststart: launch.config.hooks.poststart.clone(),
+            poststop: launch.config.hooks.poststop.clone(),
+        },
     }
 }
 
@@ -206,8 +214,7 @@ impl Engine<'_> {
 
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.
     fn wait(&mut self, plan: &Plan, index: usize, end: usize) -> std::result::Result<Turn, Failure> {
-        let waits_for_start =
-            |entry: &crate::planner::Entry| matches!(entry.action, Action::Child(Step::WaitForStart));
+        let waits_for_start = |entry: &Entry| matches!(entry.action, Action::Child(Step::WaitForStart));
         if plan.entries().get(index).is_some_and(waits_for_start) {
             // From here on the child answers to `start`.
             return Ok(Turn::Gone);
@@ -226,12 +233,9 @@ impl Engine<'_> {
                 }
                 Ok(Turn::Over)
             }
-            Heard::Failed(Record { index, op, errno, .. }) => {
-                let fault = Fault::Call(libcontainer_init::op::name(op), Errno::from_raw_os_error(errno));
-                Err((index as usize, fault))
-            }
+            Heard::Failed(record, output) => Err(report::child(plan, record, output)),
             // Close-on-exec: the link ends when the program takes over.
-            Heard::Closed if end == plan.entries().len() && self.has_executed() => Ok(Turn::Gone),
+            Heard::Closed if ends_with_exec(plan, end) && self.has_executed() => Ok(Turn::Over),
             Heard::Closed => Err((index, self.lost(Errno::PIPE))),
             Heard::Done(..) => Err((index, Fault::Call("recvmsg", Errno::PROTO))),
         }
@@ -261,6 +265,12 @@ enum Turn {
     Over,
     /// The child needs the host no more.
     Gone,
+}
+
+/// Whether entry `end - 1` makes the child the program.
+fn ends_with_exec(plan: &Plan, end: usize) -> bool {
+    let last = end.checked_sub(1).and_then(|last| plan.entries().get(last));
+    last.is_some_and(|entry| matches!(entry.action, Action::Child(Step::Exec)))
 }
 
 fn is_childs(plan: &Plan, index: usize) -> bool {

@@ -1,11 +1,45 @@
 //! Failures in words.
 
-use libcontainer_init::Step;
+use libcontainer_init::{Record, Step, op};
 use rustix::io::Errno;
 
-use super::{Fault, end_of_turn};
+use super::hooks::{end, one_line};
+use super::{Failure, Fault, end_of_turn};
+use crate::error::HookFailure;
 use crate::planner::{Action, Entry, HostStep, Plan};
+use crate::spec::hook_place;
 use crate::{Error, ErrorKind, StepFailure};
+
+/// What a child's message says.
+pub(super) fn child(plan: &Plan, record: Record, output: Vec<u8>) -> Failure {
+    let index = usize::try_from(record.index).unwrap_or(usize::MAX);
+    let is_hook = |entry: &&Entry| matches!(entry.action, Action::Child(Step::Hook(_)));
+    let entry = plan.entries().get(index).filter(is_hook);
+    let pointer = entry.and_then(|entry| entry.pointer.as_deref());
+    let fault = match hook_failure(pointer, entry.and_then(|entry| plan.subject(entry)), record, output) {
+        Some(failure) => Fault::Hook(Box::new(failure)),
+        None => Fault::Call(op::name(record.op), Errno::from_raw_os_error(record.errno)),
+    };
+    (index, fault)
+}
+
+/// How a hook of the container's first process failed, if `pointer` leads to one: that and `subject`, the path, are of
+/// the plan's entry.
+pub(crate) fn hook_failure(
+    pointer: Option<&str>,
+    subject: Option<String>,
+    record: Record,
+    output: Vec<u8>,
+) -> Option<HookFailure> {
+    let (kind, number) = hook_place(pointer?)?;
+    Some(HookFailure {
+        kind: kind.to_owned(),
+        number,
+        path: subject.unwrap_or_default(),
+        end: end(record.op, record.errno),
+        output: one_line(output),
+    })
+}
 
 /// The error of entry `index`.
 pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error {
@@ -22,6 +56,11 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
             let pointer = entry.and_then(|entry| entry.pointer.as_ref());
             let pointer = pointer.map_or_else(String::new, |pointer| format!(", {pointer}"));
             return error.context(format_args!("create {id}: step {index} of {total}{pointer}: {step}"));
+        }
+        Fault::Hook(failure) => {
+            let pointer = entry.and_then(|entry| entry.pointer.as_deref()).unwrap_or_default();
+            let message = format!("create {id}: step {index} of {total}, {pointer}: {step}: {failure}");
+            return Error::new(ErrorKind::Hook(*failure), message);
         }
         Fault::Died(how) => {
             let place = turn(plan, index);

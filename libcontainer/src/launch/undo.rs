@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Engine;
 use super::net_devices::NetDevices;
+use super::{Engine, hooks};
 use crate::sys::pidfd::Process;
 use crate::{Error, cgroup, resctrl};
 
@@ -32,6 +32,7 @@ impl Engine<'_> {
         }
         troubles.extend(resctrl::remove(&self.rdt_groups).err());
         if let Some(claim) = self.claim.take() {
+            hooks::run_poststop(&self.stored);
             troubles.extend(claim.remove().err());
         }
         if troubles.is_empty() {

@@ -8,9 +8,9 @@ use libcontainer_init::step::Filesystem;
 use serde_json::{Value, json};
 
 use super::entry::{Action, Actor, Entry, HostStep, Tree};
-use super::{Plan, Pool, scheduling};
+use super::{Plan, Pool, hooks, scheduling};
 use crate::cgroup::Devices;
-use crate::spec::{IdMap, attr};
+use crate::spec::{IdMap, attr, hook_place};
 
 impl Actor {
     /// The word that plans use.
@@ -34,6 +34,10 @@ impl fmt::Display for Plan {
                 Some(undo) => writeln!(f, "{index:3} {actor:5} {text:<64} undo: {undo}")?,
                 None => writeln!(f, "{index:3} {actor:5} {text}")?,
             }
+        }
+        for (number, hook) in self.poststop.iter().enumerate() {
+            let text = hooks::poststop(number, hook);
+            writeln!(f, "at delete: {text}")?;
         }
         for warning in &self.warnings {
             writeln!(f, "warning: {}: {}", warning.pointer, warning.message)?;
@@ -63,6 +67,7 @@ impl Plan {
         json!({
             "id": self.id,
             "entries": entries.collect::<Vec<_>>(),
+            "atDelete": self.poststop.iter().enumerate().map(|(number, hook)| hooks::poststop(number, hook)).collect::<Vec<_>>(),
             "warnings": warnings.collect::<Vec<_>>(),
         })
     }
@@ -70,6 +75,10 @@ impl Plan {
     /// One entry as a sentence.
     pub(crate) fn describe(&self, entry: &Entry) -> String {
         match &entry.action {
+            Action::Child(Step::Hook(hook)) => {
+                let (kind, number) = entry.pointer.as_deref().and_then(hook_place).unwrap_or_default();
+                hooks::describe(kind, number, &self.pool.show(hook.path), hook.timeout)
+            }
             Action::Host(step) => host(step),
             Action::Child(step) => self.child(step),
         }
@@ -82,6 +91,8 @@ impl Plan {
                 Step::Mount { target, .. } | Step::Attach { target, .. } | Step::Attributes { target, .. },
             ) => *target,
             Action::Child(Step::Cwd { path } | Step::CwdAgain { path } | Step::Node { path, .. }) => *path,
+            Action::Child(Step::Hook(hook)) => hook.path,
+            Action::Host(HostStep::RunHook { hook, .. }) => return Some(hook.path.clone()),
             Action::Child(Step::Find { .. } | Step::Exec) => *self.argv.first()?,
             _ => return None,
         };
@@ -242,6 +253,9 @@ fn host(step: &HostStep) -> String {
             Some(name) => format!("move network device {} into the container as {name}", device.host),
             None => format!("move network device {} into the container", device.host),
         },
+        HostStep::RunHook { kind, number, hook } => {
+            hooks::describe(kind.as_str(), *number, &hook.path, hook.timeout.unwrap_or(0))
+        }
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
         #[cfg(feature = "fault-injection")]

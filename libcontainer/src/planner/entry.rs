@@ -6,7 +6,7 @@ use libcontainer_init::{Slot, Step, attr::MountAttr};
 
 use crate::cgroup;
 use crate::resctrl::Group;
-use crate::spec::{IdMap, IoPriority, NetDevice, Scheduler, TimeOffset};
+use crate::spec::{Hook, HookKind, IdMap, IoPriority, NetDevice, Scheduler, TimeOffset};
 
 /// One line of a plan.
 #[derive(Clone, Debug)]
@@ -168,6 +168,15 @@ pub enum HostStep {
     },
     /// Moves a network device into the container's network namespace.
     MoveNetDevice(NetDevice),
+    /// Runs a hook in the runtime's namespaces.
+    RunHook {
+        /// Its kind.
+        kind: HookKind,
+        /// Its place among those of its kind, from 0.
+        number: usize,
+        /// The hook.
+        hook: Hook,
+    },
     /// Writes the pid file.
     PidFile {
         /// Its path.

@@ -8,6 +8,7 @@ mod cgroups;
 mod describe;
 mod devices;
 mod entry;
+mod hooks;
 mod idmap;
 #[cfg(feature = "fault-injection")]
 mod inject;
@@ -35,12 +36,14 @@ pub use request::{Options, Request};
 pub use rule::{Rule, Violation};
 pub use verify::verify;
 
+pub(crate) use hooks::HookState;
+
 use std::path::PathBuf;
 
-use libcontainer_init::Text;
-use libcontainer_init::step::Instruction;
+use libcontainer_init::step::{Environment, Instruction};
+use libcontainer_init::{Step, Text};
 
-use crate::spec::Warning;
+use crate::spec::{Hook, Warning};
 use crate::{Error, ErrorKind, Result};
 use build::Build;
 
@@ -55,6 +58,8 @@ pub struct Plan {
     pub(crate) envp: Vec<Text>,
     pub(crate) slots: usize,
     pub(crate) preserve_fds: u32,
+    /// What `delete` will run; shown, for it is a part of what was asked for.
+    pub(crate) poststop: Vec<Hook>,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -93,6 +98,7 @@ fn make(request: &Request<'_>) -> Result<Plan> {
         envp: process.envp,
         slots,
         preserve_fds: request.options.preserve_fds,
+        poststop: request.config.hooks.poststop.clone(),
         warnings,
     })
 }
@@ -131,5 +137,11 @@ impl Plan {
             _ => None,
         });
         found.unwrap_or_default()
+    }
+
+    /// Whether a child's hook gets the environment of the runtime.
+    pub(crate) fn lends_environment(&self) -> bool {
+        let inherits = |entry: &Entry| matches!(&entry.action, Action::Child(Step::Hook(hook)) if hook.environment == Environment::Runtime);
+        self.entries.iter().any(inherits)
     }
 }

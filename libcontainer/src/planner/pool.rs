@@ -1,12 +1,14 @@
 //! The pools that steps point into.
 
-use libcontainer_init::{Text, Words};
+use libcontainer_init::{List, Text, Words};
 
-/// Text and numbers of a plan.
+/// Text, numbers and lists of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pool {
     pub(crate) text: Vec<u8>,
     pub(crate) words: Vec<u32>,
+    /// What the launch turns into pointers; behind each list stands a null pointer.
+    pub(crate) lists: Vec<Option<Text>>,
 }
 
 impl Pool {
@@ -23,6 +25,17 @@ impl Pool {
         let start = self.words.len() as u32;
         self.words.extend_from_slice(words);
         Words { start, len: words.len() as u32 }
+    }
+
+    /// A list of strings as system calls want it: pointers, the last of them null.
+    pub(crate) fn pointers(&mut self, items: &[String]) -> List {
+        let start = self.lists.len() as u32;
+        for item in items {
+            let text = self.text(item);
+            self.lists.push(Some(text));
+        }
+        self.lists.push(None);
+        List { start, len: items.len() as u32 + 1 }
     }
 
     /// A list of strings.

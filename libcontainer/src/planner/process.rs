@@ -9,6 +9,7 @@ use libcontainer_init::{Step, Text};
 
 use super::build::Build;
 use super::entry::HostStep;
+use super::hooks;
 use super::request::Options;
 use super::scheduling;
 use crate::cgroup::Devices;
@@ -46,9 +47,11 @@ pub(super) fn plan(build: &mut Build<'_>, devices: Devices) -> Result<Prepared> 
     if !build.request.options.at_once {
         build.init(Step::WaitForStart);
     }
+    hooks::before_program(build);
     build.init(Step::Signals);
     give_up_privileges(build, process, &capabilities, filter.as_ref());
     build.init_for(Step::Exec, "/process/args/0");
+    hooks::after_program(build);
     let argv = process.args.iter().map(|arg| build.pool.text(arg)).collect();
     let filter = filter.map(|filter| filter.instructions).unwrap_or_default();
     Ok(Prepared { filter, argv, envp })

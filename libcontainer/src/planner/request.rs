@@ -24,6 +24,8 @@ pub struct Request<'a> {
 pub struct Options {
     /// The state folder of this container.
     pub state: PathBuf,
+    /// The bundle, for those who are told of it.
+    pub bundle: PathBuf,
     /// Whether the program starts at once, instead of waiting for `start`.
     pub at_once: bool,
     /// Socket for the terminal.

@@ -5,7 +5,7 @@ use libcontainer_init::{Step, slot};
 
 use super::build::Build;
 use super::entry::{HostStep, Source, Tree};
-use super::{devices, mounts, namespaces};
+use super::{devices, hooks, mounts, namespaces};
 use crate::cgroup::Placement;
 use crate::error::describe_errno;
 use crate::facts::PathFact;
@@ -108,6 +108,7 @@ pub(super) fn plan(build: &mut Build<'_>) {
     attach_root(build);
     mounts::plan(build);
     devices::plan(build);
+    hooks::before_pivot(build);
     let pivot = if options.no_pivot { Step::MoveRoot } else { Step::Pivot };
     build.init_for(pivot, "/root/path");
     names(build);

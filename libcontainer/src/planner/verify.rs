@@ -7,6 +7,9 @@ use super::Plan;
 use super::entry::{Action, Actor, Entry, HostStep};
 use super::rule::{Rule, Violation};
 use crate::cgroup::Devices;
+use crate::spec::HookKind;
+
+mod hooks;
 
 /// Checks every rule; returns every violation, in order.
 #[must_use]
@@ -72,6 +75,8 @@ struct World {
     no_new_privileges: bool,
     filtered: bool,
     executed: bool,
+    /// The kind of the hook before.
+    last_hook: Option<HookKind>,
 }
 
 impl World {
@@ -104,8 +109,10 @@ impl World {
             (Actor::Host, Action::Host(_)) | (Actor::Enter | Actor::Init, Action::Child(_))
         );
         self.require(fits, Rule::ActorFits);
-        self.require(!self.executed, Rule::NothingAfterExec);
-        self.require(!self.gated || entry.actor != Actor::Host, Rule::NoHostAfterGate);
+        let is_hook = matches!(entry.action, Action::Host(HostStep::RunHook { .. }));
+        self.require(!self.executed || is_hook, Rule::NothingAfterExec);
+        let waits = self.gated || self.last_hook == Some(HookKind::StartContainer);
+        self.require(!waits || self.executed || entry.actor != Actor::Host, Rule::NoHostAfterGate);
     }
 
     /// What the host does while the child is at work must not depend on what the child has yet to do.
@@ -195,6 +202,7 @@ impl World {
             }
             HostStep::MoveNetDevice(_) => self.require(self.owns(libc::CLONE_NEWNET), Rule::OwnNetwork),
             HostStep::Record { .. } => self.recorded = true,
+            HostStep::RunHook { kind, .. } => self.hook(*kind),
             _ => {}
         }
         self.require(has_process, Rule::ProcessExists);
@@ -263,6 +271,8 @@ impl World {
                 self.build();
                 self.has(tree);
             }
+            Step::Hook(hook) if hook.confined => self.hook(HookKind::StartContainer),
+            Step::Hook(_) => self.hook(HookKind::CreateContainer),
             Step::Terminal { .. } => {
                 self.build();
                 self.has(slot::CONSOLE);

@@ -1,11 +1,13 @@
 //! Each rule is shown to be able to fail: a real plan is damaged until it breaks it.
 
+use libcontainer_init::step::Hook;
 use libcontainer_init::{Slot, Step};
 
 use super::super::tests::golden;
 use super::super::{Action, Actor, Entry, HostStep, Plan, rule};
 use super::{Rule, verify};
 use crate::ErrorKind;
+use crate::spec::HookKind;
 
 macro_rules! child {
     ($step:pat) => {
@@ -58,6 +60,8 @@ fn actors() -> Vec<(Rule, &'static str, Damage)> {
     let wait: Which = child!(Step::WaitForStart);
     let claim: Which = host!(HostStep::Claim { .. });
     let cgroup: Which = host!(HostStep::CreateCgroup { .. });
+    let prestart: Which = host!(HostStep::RunHook { kind: HookKind::Prestart, .. });
+    let start_container: Which = child!(Step::Hook(Hook { confined: true, .. }));
     vec![
         (Rule::ActorExists, "v2", Remove(clone)),
         (Rule::ActorExists, "joined-user-and-pid", Remove(host!(HostStep::Adopt))),
@@ -86,6 +90,18 @@ fn actors() -> Vec<(Rule, &'static str, Damage)> {
                 writes.unwrap().meanwhile = true;
             }),
         ),
+        (Rule::NoHostAfterGate, "hooks-at-once", Move(record, exec)),
+        (
+            Rule::HooksInOrder,
+            "hooks",
+            Move(host!(HostStep::RunHook { kind: HookKind::CreateRuntime, .. }), prestart),
+        ),
+        (Rule::HooksInOrder, "hooks", Move(child!(Step::Hook(_)), prestart)),
+        (Rule::HooksInPlace, "hooks", Move(prestart, child!(Step::AttachRoot { .. }))),
+        (Rule::HooksInPlace, "hooks", Move(child!(Step::Hook(_)), child!(Step::Hostname { .. }))),
+        (Rule::HooksInPlace, "hooks", Move(child!(Step::Capabilities { .. }), start_container)),
+        (Rule::HooksInPlace, "hooks", Move(start_container, child!(Step::Find { .. }))),
+        (Rule::HooksInPlace, "hooks", Move(host!(HostStep::RunHook { kind: HookKind::Poststart, .. }), exec)),
         (Rule::LastIsExec, "v2", Remove(exec)),
         (Rule::NothingAfterExec, "v2", Move(exec, child!(Step::NoNewPrivileges))),
         (Rule::Claimed, "v2", Remove(claim)),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use oci_spec::runtime::{LinuxResources, LinuxSeccomp};
 
+use super::hooks::Hooks;
 pub use super::scheduling::*;
 
 /// A checked configuration. Field docs name the JSON pointer they come from.
@@ -55,6 +56,8 @@ pub struct Config {
     pub memory_policy: Option<MemoryPolicy>,
     /// `/linux/timeOffsets`; only with a new time namespace.
     pub time_offsets: Vec<TimeOffset>,
+    /// `/hooks`
+    pub hooks: Hooks,
     /// `/annotations`
     pub annotations: BTreeMap<String, String>,
     /// What was left out although the configuration asks for it, to be told to the user.

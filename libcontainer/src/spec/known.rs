@@ -3,7 +3,8 @@
 use super::{check, mount};
 
 /// The kinds of hooks that are run.
-pub const HOOKS: &[&str] = &[];
+pub const HOOKS: &[&str] =
+    &["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
 
 /// Whether `/mounts/N/uidMappings` and the options `idmap` and `ridmap` are applied.
 pub const IDMAPPED_MOUNTS: bool = false;

@@ -4,6 +4,7 @@
 
 mod check;
 mod config;
+mod hooks;
 mod json;
 pub mod known;
 mod mount;
@@ -17,6 +18,9 @@ mod seccomp;
 mod tests;
 
 pub use config::*;
+pub use hooks::{Hook, HookKind, Hooks};
+
+pub(crate) use hooks::place as hook_place;
 pub(crate) use nodes::Node;
 
 use std::fs::File;

@@ -138,12 +138,21 @@ pub(super) struct Mount {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Hooks {
-    pub(super) prestart: Asked,
-    pub(super) create_runtime: Asked,
-    pub(super) create_container: Asked,
-    pub(super) start_container: Asked,
-    pub(super) poststart: Asked,
-    pub(super) poststop: Asked,
+    pub(super) prestart: Vec<Hook>,
+    pub(super) create_runtime: Vec<Hook>,
+    pub(super) create_container: Vec<Hook>,
+    pub(super) start_container: Vec<Hook>,
+    pub(super) poststart: Vec<Hook>,
+    pub(super) poststop: Vec<Hook>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Hook {
+    pub(super) path: String,
+    pub(super) args: Vec<String>,
+    pub(super) env: Option<Vec<String>>,
+    pub(super) timeout: Option<i64>,
 }
 
 #[derive(Default, Deserialize)]

@@ -90,8 +90,12 @@ fn text_and_json_say_the_same() {
             assert_eq!((entry["index"].as_u64(), line), (Some(index as u64), expected.as_str()));
         }
         assert_eq!(entries.len(), plan.entries().len());
+        let later = json["atDelete"].as_array().unwrap();
+        for (step, line) in later.iter().zip(text.lines().skip(entries.len())) {
+            assert_eq!(line, format!("at delete: {}", step.as_str().unwrap()));
+        }
         let warnings = json["warnings"].as_array().unwrap();
-        assert_eq!(text.lines().count(), entries.len() + warnings.len(), "{}", case.name());
+        assert_eq!(text.lines().count(), entries.len() + later.len() + warnings.len(), "{}", case.name());
     }
 }
 

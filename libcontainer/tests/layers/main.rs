@@ -23,12 +23,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("cgroup", &["error"]),
     ("resctrl", &["error", "cgroup"]),
     ("facts", &["error", "sys", "spec", "cgroup", "resctrl"]),
-    ("planner", &["error", "spec", "seccomp", "cgroup", "resctrl", "facts", "init"]),
+    ("planner", &["status", "error", "spec", "seccomp", "cgroup", "resctrl", "facts", "init"]),
     ("container::record", &["error", "sys", "spec", "resctrl"]),
     ("container::store", &["error", "id", "sys", "container::record"]),
     (
         "launch",
         &[
+            "status",
             "error",
             "id",
             "sys",
@@ -68,7 +69,7 @@ const PLANNER_USES: &[(&str, &[&str])] = &[
     ("cgroup", &["place", "limits", "Placement", "Limits", "Write", "Devices", "Layout", "Hierarchy"]),
     ("resctrl", &["Group", "Membership", "disagreement"]),
     ("facts", &["Facts", "PathFact", "Unprivileged"]),
-    ("init", &["step", "slot", "attr", "Step", "Slot", "Text", "Words"]),
+    ("init", &["step", "slot", "attr", "Step", "Slot", "Text", "Words", "List"]),
 ];
 
 /// What nothing that is pure may name.

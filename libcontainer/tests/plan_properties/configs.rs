@@ -229,18 +229,32 @@ fn fit_namespaces(document: &mut Value, namespaces: &[(&str, bool)], name: &str)
 
 /// Any valid configuration.
 pub(crate) fn any() -> impl Strategy<Value = Value> {
-    let top = (maybe(process()), mounts(), annotations(), "[a-z]{0,8}");
-    (top, linux(), namespaces()).prop_map(|((process, mounts, annotations, name), linux, namespaces)| {
-        let mut document = least();
-        document["root"]["readonly"] = (name.len() % 2 == 0).into();
-        document["mounts"] = mounts.into();
-        document["annotations"] = annotations;
-        document["linux"] = linux;
-        if let Some(process) = process {
-            document["process"] = process;
-        }
-        fit_namespaces(&mut document, &namespaces, &name);
-        document
+    let top = (maybe(process()), mounts(), hooks(), annotations(), "[a-z]{0,8}");
+    (top, linux(), namespaces()).prop_map(
+        |((process, mounts, hooks, annotations, name), linux, namespaces)| {
+            let mut document = least();
+            document["root"]["readonly"] = (name.len() % 2 == 0).into();
+            document["mounts"] = mounts.into();
+            document["hooks"] = hooks;
+            document["annotations"] = annotations;
+            document["linux"] = linux;
+            if let Some(process) = process {
+                document["process"] = process;
+            }
+            fit_namespaces(&mut document, &namespaces, &name);
+            document
+        },
+    )
+}
+
+fn hooks() -> impl Strategy<Value = Value> {
+    let hook = (maybe(vec("[ -~]{0,3}", 0..3)), maybe(vec("[A-C]=[ -~]{0,3}", 0..3)), maybe(1..100_u32));
+    let hook = hook.prop_map(|(args, env, timeout)| {
+        object(vec![("path", Some("/bin/hook".into())), ("args", args), ("env", env), ("timeout", timeout)])
+    });
+    let kinds = subsequence(known::HOOKS.to_vec(), 0..=known::HOOKS.len());
+    (kinds, vec(hook, 0..3)).prop_map(|(kinds, hooks)| {
+        kinds.into_iter().map(|kind| (kind.to_owned(), Value::from(hooks.clone()))).collect()
     })
 }
 

@@ -140,6 +140,7 @@ pub(crate) fn options() -> impl Strategy<Value = Options> {
     let parts = (any::<[bool; 3]>(), file("/run/pidfd.sock"), file("/run/pid"), 0_u32..4);
     parts.prop_map(|([at_once, no_pivot, no_new_keyring], pidfd_socket, pid_file, preserve_fds)| Options {
         state: "/run/runc-shim/test".into(),
+        bundle: "/bundle".into(),
         at_once,
         console_socket: None,
         pidfd_socket,

@@ -1,20 +1,20 @@
 use std::collections::HashSet;
+use std::fmt::Arguments;
 
 use super::text;
 use crate::spec::problem::{Checked, Problem};
 
 /// Each name once: the last entry wins, and stands where it stood.
-pub(super) fn env(mut entries: Vec<String>) -> Checked<Vec<String>> {
+pub(super) fn env(mut entries: Vec<String>, pointer: &str) -> Checked<Vec<String>> {
     for (index, entry) in entries.iter().enumerate() {
-        well_formed(entry, index)?;
+        well_formed(entry, format_args!("{pointer}/{index}"))?;
     }
     let mut wins = is_last_of_its_name(&entries).into_iter();
     entries.retain(|_| wins.next().unwrap_or(true));
     Ok(entries)
 }
 
-fn well_formed(entry: &str, index: usize) -> Checked {
-    let pointer = format_args!("/process/env/{index}");
+fn well_formed(entry: &str, pointer: Arguments<'_>) -> Checked {
     // The value may be a secret and stays out of messages.
     match entry.split_once('=') {
         None => Err(Problem::invalid(pointer, "the entry has no =; write NAME=value")),

@@ -3,6 +3,7 @@
 mod capabilities;
 mod devices;
 mod env;
+mod hooks;
 mod idmap;
 mod intel_rdt;
 mod memory;
@@ -64,6 +65,7 @@ pub(super) fn config(raw: Spec, bundle: &Path) -> Checked<Config> {
         personality: linux.personality.as_ref().map(personality::personality).transpose()?,
         memory_policy: linux.memory_policy.as_ref().map(memory::policy).transpose()?,
         time_offsets: time::offsets(&linux.time_offsets, &namespaces)?,
+        hooks: hooks::hooks(raw.hooks)?,
         annotations: raw.annotations,
         namespaces,
         warnings,

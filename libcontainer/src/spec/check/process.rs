@@ -19,7 +19,7 @@ pub(super) fn process(raw: raw::Process, warnings: &mut Vec<Warning>) -> Checked
         umask: umask(raw.user.umask)?,
         additional_gids: additional_gids(&raw.user.additional_gids)?,
         args: args(raw.args)?,
-        env: env::env(raw.env)?,
+        env: env::env(raw.env, "/process/env")?,
         cwd: cwd(raw.cwd)?,
         capabilities: capabilities::capabilities(&raw.capabilities, warnings),
         rlimits: rlimits::rlimits(&raw.rlimits)?,

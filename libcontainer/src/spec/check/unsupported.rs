@@ -2,11 +2,10 @@
 //! it asked for is not the container.
 
 use crate::spec::problem::{Checked, Problem};
-use crate::spec::raw::{Asked, Hooks, Linux, Spec};
+use crate::spec::raw::{Asked, Linux, Spec};
 
 pub(super) fn refuse(spec: &Spec) -> Checked {
     other_platforms(spec)?;
-    hooks(&spec.hooks)?;
     linux(&spec.linux)
 }
 
@@ -19,18 +18,6 @@ fn other_platforms(spec: &Spec) -> Checked {
         ("/freebsd", spec.freebsd),
     ];
     refuse_each(&platforms, "this is not a configuration for Linux containers; remove the block")
-}
-
-fn hooks(hooks: &Hooks) -> Checked {
-    let lists = [
-        ("/hooks/prestart", hooks.prestart),
-        ("/hooks/createRuntime", hooks.create_runtime),
-        ("/hooks/createContainer", hooks.create_container),
-        ("/hooks/startContainer", hooks.start_container),
-        ("/hooks/poststart", hooks.poststart),
-        ("/hooks/poststop", hooks.poststop),
-    ];
-    refuse_each(&lists, NOT_YET)
 }
 
 fn linux(linux: &Linux) -> Checked {

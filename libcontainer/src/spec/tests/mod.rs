@@ -1,6 +1,7 @@
 //! One file a group of rules; each rule is shown from both sides.
 
 mod fixtures;
+mod hooks;
 mod idmaps;
 mod intel_rdt;
 mod json;

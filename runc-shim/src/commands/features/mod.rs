@@ -88,6 +88,7 @@ mod tests {
         let text = serde_json::to_string(&document(capabilities(40))).unwrap();
         let read: oci_spec::runtime::Features = serde_json::from_str(&text).unwrap();
         assert_eq!(read.oci_version_max(), "1.3.0");
+        assert_eq!(read.hooks().as_ref().unwrap().len(), 6);
         let linux = read.linux().as_ref().unwrap();
         assert_eq!(linux.capabilities().as_ref().unwrap().len(), 41);
         assert_eq!(linux.namespaces().as_ref().unwrap().len(), 8);
