@@ -33,6 +33,7 @@ pub mod sys;
 mod trap;
 
 pub use link::Record;
+pub use mount::filesystem;
 pub use program::{Program, Text, Words};
 pub use run::run;
 pub use slot::Slot;

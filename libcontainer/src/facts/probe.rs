@@ -94,7 +94,9 @@ fn own_capabilities() -> Result<(u64, u8)> {
 
 fn needs_lsms(config: &Config) -> bool {
     let process = config.process.as_ref();
-    process.is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
+    config.mount_label.is_some()
+        || process
+            .is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
 }
 
 /// The kernel's own list, from securityfs; where that is not mounted, the folders that only an active module makes.

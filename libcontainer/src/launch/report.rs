@@ -4,7 +4,7 @@ use libcontainer_init::Step;
 use rustix::io::Errno;
 
 use super::Fault;
-use crate::planner::{Action, Entry, Plan};
+use crate::planner::{Action, Entry, HostStep, Plan, Tree};
 use crate::{Error, ErrorKind, StepFailure};
 
 /// The error of entry `index`.
@@ -46,11 +46,16 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
     if errno == Errno::NOSYS {
         return Some("this needs Linux 5.14 or newer, and a sandbox around the runtime must allow the call");
     }
-    let Action::Child(step) = &entry.action else {
-        return (operation == "clone3" && errno == Errno::NOSPC)
-            .then_some("a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces");
+    let step = match &entry.action {
+        Action::Child(step) => step,
+        Action::Host(step) => return host_hint(step, operation, errno),
     };
     match (step, operation, errno) {
+        (Step::Attributes { .. }, "mount_setattr", Errno::INVAL)
+        | (Step::Reconfigure { .. }, "fspick", _) => {
+            Some("nothing is mounted there: only a mount can be changed")
+        }
+        (Step::Attributes { .. }, "mount_setattr", Errno::PERM) => Some(LOCKED),
         (Step::Mount { .. } | Step::Attach { .. }, "verify", _) => {
             Some("it must be mounted on ordinary directory: the image has a symlink or a file there")
         }
@@ -81,10 +86,40 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
     }
 }
 
+const LOCKED: &str = "a flag that a more privileged mount namespace has set is locked: do not clear it";
+
+fn host_hint(step: &HostStep, operation: &str, errno: Errno) -> Option<&'static str> {
+    match (step, operation, errno) {
+        (_, "clone3", Errno::NOSPC) => {
+            Some("a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces")
+        }
+        (HostStep::LendTree(Tree { idmap: Some(_), .. }), "mount_setattr", Errno::INVAL) => {
+            Some("its file system, or this kernel for it, has no idmapped mounts")
+        }
+        (HostStep::LendTree(Tree { idmap: Some(_), .. }), "mount_setattr", Errno::PERM) => {
+            Some("it is idmapped already, or its file system belongs to another user namespace")
+        }
+        (HostStep::LendTree(_), "mount_setattr", Errno::PERM) => Some(LOCKED),
+        (HostStep::LendTree(Tree { recursive: false, .. }), "open_tree", Errno::INVAL) => {
+            Some("mounts below it are locked in this user namespace: use rbind")
+        }
+        (HostStep::LendTree(_), "fsopen", Errno::NODEV) => {
+            Some("this kernel does not have the file system type")
+        }
+        (HostStep::LendTree(_), "fsconfig", Errno::INVAL) => {
+            Some("the file system does not know one of the options")
+        }
+        (_, "socket" | "open_tree" | "open" | "openat2", Errno::MFILE) => {
+            Some("more descriptors are needed: raise the limit (ulimit -n)")
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planner::{Actor, HostStep};
+    use crate::planner::Actor;
 
     #[test]
     fn a_missing_system_call_leads_to_the_kernel() {

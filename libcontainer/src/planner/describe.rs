@@ -7,7 +7,7 @@ use libcontainer_init::attr::MountAttr;
 use libcontainer_init::step::Filesystem;
 use serde_json::{Value, json};
 
-use super::entry::{Action, Actor, Entry, HostStep, Tree};
+use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, NewFilesystem, Source, Tree};
 use super::{Plan, Pool};
 use crate::cgroup::Devices;
 use crate::spec::{IdMap, attr};
@@ -70,7 +70,7 @@ impl Plan {
     /// One entry as a sentence.
     pub(crate) fn describe(&self, entry: &Entry) -> String {
         match &entry.action {
-            Action::Host(step) => host(step),
+            Action::Host(step) => host(&self.pool, step),
             Action::Child(step) => self.child(step),
         }
     }
@@ -79,7 +79,11 @@ impl Plan {
     pub(crate) fn subject(&self, entry: &Entry) -> Option<String> {
         let text = match &entry.action {
             Action::Child(
-                Step::Mount { target, .. } | Step::Attach { target, .. } | Step::Attributes { target, .. },
+                Step::Mount { target, .. }
+                | Step::MountText { target, .. }
+                | Step::Reconfigure { target, .. }
+                | Step::Attach { target, .. }
+                | Step::Attributes { target, .. },
             ) => *target,
             Action::Child(Step::Cwd { path } | Step::CwdAgain { path } | Step::Node { path, .. }) => *path,
             Action::Child(Step::Find { .. } | Step::Exec) => *self.argv.first()?,
@@ -109,6 +113,12 @@ impl Plan {
             }
             Step::AttachRoot { at } => format!("attach root at {}", show(at)),
             Step::Mount { ref fs, ref attr, target, .. } => mount(pool, fs, attr, &show(target)),
+            Step::MountText { fstype, options, target, .. } => {
+                format!("mount {} on {} ({})", show(fstype), show(target), show(options))
+            }
+            Step::Reconfigure { config, target } => {
+                format!("set options {} of {}", pool.show_config(config), show(target))
+            }
             Step::Attach { target, .. } => format!("attach {}", show(target)),
             Step::Attributes { target, ref attr, recursive } => {
                 let all = if recursive { " and all below" } else { "" };
@@ -168,14 +178,17 @@ impl Plan {
     }
 }
 
-fn host(step: &HostStep) -> String {
+fn host(pool: &Pool, step: &HostStep) -> String {
     match step {
         HostStep::Claim { dir } => format!("create state folder {}", dir.display()),
         HostStep::Record { running } => {
             format!("record state {}", if *running { "running" } else { "created" })
         }
         HostStep::LendProc => "lend procfs".into(),
-        HostStep::LendTree(lent) => tree(lent),
+        HostStep::IdNamespace { number, maps: ids } => {
+            format!("make id namespace {number} users {} groups {}", maps(&ids.uids), maps(&ids.gids))
+        }
+        HostStep::LendTree(lent) => tree(pool, lent),
         HostStep::LendNamespace { path, kind, .. } => {
             format!("lend {} namespace {}", namespaces(*kind), path.display())
         }
@@ -220,9 +233,21 @@ fn device_policy(devices: &Devices) -> String {
     }
 }
 
-fn tree(tree: &Tree) -> String {
-    let what = if tree.recursive { "tree" } else { "mount" };
-    let mut text = format!("lend {what} {} {}", tree.slot_text(), tree.path.display());
+fn tree(pool: &Pool, tree: &Tree) -> String {
+    let slot = tree.slot_text();
+    let mut text = match &tree.source {
+        Source::New(new) => new_filesystem(pool, &slot, new),
+        _ if tree.recursive => format!("lend tree {slot} {}", tree.path.display()),
+        _ => format!("lend mount {slot} {}", tree.path.display()),
+    };
+    if let Some(idmap) = tree.idmap {
+        let all = if idmap.recursive { " and all below" } else { "" };
+        let ids = match idmap.namespace {
+            IdNamespace::Made(number) => format!("id namespace {number}"),
+            IdNamespace::Joined => "the joined user namespace".into(),
+        };
+        text.push_str(&format!(", ids of it{all} by {ids}"));
+    }
     for (attr, all) in [(&tree.all, ", all below: "), (&tree.top, ", itself: ")] {
         if !attr.is_empty() {
             text.push_str(all);
@@ -230,6 +255,17 @@ fn tree(tree: &Tree) -> String {
         }
     }
     text
+}
+
+fn new_filesystem(pool: &Pool, slot: &str, new: &NewFilesystem) -> String {
+    let options = pool.show_config(new.fs.config);
+    let options = if options.is_empty() { options } else { format!(" ({options})") };
+    let from = new.template.as_ref().map_or(String::new(), |template| {
+        let what = if template.contents { "with a copy of" } else { "with the mode of" };
+        let holder = template.tree.map_or(String::new(), |slot| format!(" of #{}", slot.0));
+        format!(" {what} {}{holder}", template.path)
+    });
+    format!("lend new {} {slot}{options}{from}", pool.show(new.fs.fstype))
 }
 
 impl Tree {

@@ -8,8 +8,12 @@ mod cgroups;
 mod describe;
 mod devices;
 mod entry;
+mod filesystems;
+mod host_made;
+mod idmap;
 #[cfg(feature = "fault-injection")]
 mod inject;
+mod long_options;
 mod mounts;
 mod namespaces;
 mod pool;
@@ -21,7 +25,7 @@ mod rule;
 mod tests;
 mod verify;
 
-pub use entry::{Action, Actor, Entry, HostStep, Source, Tree};
+pub use entry::{Action, Actor, Entry, HostStep, IdNamespace, Idmap, NewFilesystem, Source, Template, Tree};
 #[cfg(feature = "fault-injection")]
 pub use inject::Injection;
 pub use pool::Pool;
@@ -72,7 +76,7 @@ fn make(request: &Request<'_>) -> Result<Plan> {
     let cgroup = cgroups::plan(&mut build)?;
     rootfs::lend(&mut build, &cgroup.placement)?;
     namespaces::enter(&mut build, &cgroup.placement, cgroup.late)?;
-    rootfs::plan(&mut build);
+    rootfs::plan(&mut build)?;
     let process = process::plan(&mut build, cgroup.devices)?;
     let slots = build.slots();
     let Build { pool, entries, warnings, .. } = build;

@@ -43,7 +43,10 @@ fn what_the_host_makes_is_undone() {
         HostStep::Clone { .. } | HostStep::Adopt => true,
         // Parts of what another step made, or descriptors of this process.
         HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
-        HostStep::LendProc | HostStep::LendTree(_) | HostStep::LendNamespace { .. } => false,
+        HostStep::IdNamespace { .. }
+        | HostStep::LendProc
+        | HostStep::LendTree(_)
+        | HostStep::LendNamespace { .. } => false,
         HostStep::ConnectConsole { .. } | HostStep::SendPidfd { .. } => false,
         HostStep::JoinCgroup | HostStep::IdMaps { .. } | HostStep::OomScore { .. } => false,
         #[cfg(feature = "fault-injection")]

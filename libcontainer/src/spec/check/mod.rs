@@ -20,6 +20,7 @@ use super::problem::Checked;
 use super::raw::Spec;
 use super::{mount, seccomp};
 
+pub(super) use idmap::lists as id_maps;
 pub(super) use propagation::propagation;
 pub(super) use text::{c_string, entries, path as path_text};
 
@@ -38,7 +39,7 @@ pub(super) fn config(raw: Spec, bundle: &Path) -> Checked<Config> {
         process: raw.process.map(|process| process::process(process, &mut warnings)).transpose()?,
         hostname: text::present(raw.hostname),
         domainname: text::present(raw.domainname),
-        mounts: mount::mounts(raw.mounts, bundle, &mut warnings)?,
+        mounts: mount::mounts(raw.mounts, &namespaces, bundle, &mut warnings)?,
         uid_maps,
         gid_maps,
         sysctl,
@@ -46,6 +47,7 @@ pub(super) fn config(raw: Spec, bundle: &Path) -> Checked<Config> {
         masked_paths: text::absolute_paths(linux.masked_paths, "/linux/maskedPaths")?,
         readonly_paths: text::absolute_paths(linux.readonly_paths, "/linux/readonlyPaths")?,
         rootfs_propagation: top::rootfs_propagation(&linux.rootfs_propagation)?,
+        mount_label: top::mount_label(linux.mount_label)?,
         cgroups_path: top::cgroups_path(linux.cgroups_path)?,
         resources: linux.resources.map(Into::into),
         seccomp: seccomp::profile(linux.seccomp)?,

@@ -40,7 +40,6 @@ fn hooks(hooks: &Hooks) -> Checked {
 
 fn linux(linux: &Linux) -> Checked {
     let values = [
-        ("/linux/mountLabel", linux.mount_label),
         ("/linux/intelRdt", linux.intel_rdt),
         ("/linux/memoryPolicy", linux.memory_policy),
         ("/linux/personality", linux.personality),

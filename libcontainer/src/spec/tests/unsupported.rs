@@ -40,7 +40,6 @@ fn what_later_versions_do_for_linux() {
     refused_unless_empty("/linux/intelRdt", &json!({"closID": "x"}));
     refused_unless_empty("/linux/netDevices", &json!({"eth0": {}}));
     refused_unless_empty("/linux/timeOffsets", &json!({"monotonic": {"secs": 1}}));
-    refused_unless_empty("/linux/mountLabel", &json!("system_u:object_r:svirt_sandbox_file_t:s0"));
 }
 
 #[test]
