@@ -271,7 +271,6 @@ fn missing_targets_are_made() {
 }
 
 #[test]
-#[ignore = "a tmpfs does not take the mode of its target yet"]
 fn a_tmpfs_takes_its_options_or_the_mode_of_its_target() {
     let sandbox = Sandbox::new();
     fs::set_permissions(sandbox.rootfs().join("home"), PermissionsExt::from_mode(0o2711)).unwrap();

@@ -91,8 +91,11 @@ fn a_joined_user_namespace_gives_its_maps() {
     differs_from!("runc", "it wants the maps in the configuration, too");
     let (sandbox, folder) = with_folder();
     own_rootfs(&sandbox, 100_000);
-    let namespace = Holder::new(&["--user", "--map-users=0,100000,65536", "--map-groups=0,100000,65536"]);
+    let namespace = Holder::new(&["--user"]);
     let path = namespace.namespace("user");
+    for file in ["uid_map", "gid_map"] {
+        fs::write(path.replace("ns/user", file), "0 100000 65536").unwrap();
+    }
     let report = sandbox.report_with(&["--stat", "/tmp"], |config| {
         config.join("user", &path);
         config.bind(&folder, "/tmp", &["rbind", "idmap"]);

@@ -26,13 +26,13 @@ fn filled(id: u32) -> Sandbox {
     fs::create_dir_all(data.join("folder/deep")).unwrap();
     fs::write(data.join("file"), "content").unwrap();
     fs::write(data.join("folder/deep/big"), "x".repeat(300_000)).unwrap();
-    symlink("/etc/shadow", data.join("absolute")).unwrap();
+    symlink("/etc/absent", data.join("absolute")).unwrap();
     symlink("../../..", data.join("up")).unwrap();
     let at = data.to_str().unwrap();
     shell(&format!("mkfifo -m 640 {at}/fifo; mknod -m 604 {at}/null c 1 3"));
-    shell(&format!("chown -hR {id}:{id} {at}; chown {}:{} {at} {at}/file {at}/absolute", id + 5, id + 6));
-    fs::set_permissions(data.join("file"), PermissionsExt::from_mode(0o4751)).unwrap();
-    fs::set_permissions(&data, PermissionsExt::from_mode(0o3770)).unwrap();
+    shell(&format!("chown -hR {id}:{id} {at}; chown -h {}:{} {at} {at}/file {at}/absolute", id + 5, id + 6));
+    fs::set_permissions(data.join("file"), PermissionsExt::from_mode(0o4755)).unwrap();
+    fs::set_permissions(&data, PermissionsExt::from_mode(0o2777)).unwrap();
     shell(&format!("touch -d @1000000 {at}/file"));
     sandbox
 }
@@ -61,8 +61,8 @@ const PATHS: [&str; 18] = [
 fn expect_everything(report: &Report) {
     let stat = |path: &str| &report["stat"][path];
     for (path, kind, mode, uid, gid) in [
-        ("/data", "directory", "3770", 5, 6),
-        ("/data/file", "file", "4751", 5, 6),
+        ("/data", "directory", "2777", 5, 6),
+        ("/data/file", "file", "4755", 5, 6),
         ("/data/absolute", "link", "0777", 5, 6),
         ("/data/fifo", "fifo", "0640", 0, 0),
         ("/data/null", "character", "0604", 0, 0),
@@ -75,7 +75,7 @@ fn expect_everything(report: &Report) {
             "{path}"
         );
     }
-    assert_eq!(stat("/data/absolute")["link"], "/etc/shadow");
+    assert_eq!(stat("/data/absolute")["link"], "/etc/absent");
     assert_eq!(stat("/data/up")["link"], "../../..");
     assert_eq!(stat("/data/null")["rdev"], json!([1, 3]));
     assert_eq!(report["read"]["/data/file"], "content");
@@ -109,13 +109,22 @@ fn in_a_user_namespace_the_copies_belong_to_the_same_users() {
 #[test]
 fn the_copy_can_be_written_and_the_image_stays_as_it_is() {
     let sandbox = filled(0);
-    let attempts =
-        ["write", "/data/file", "changed", "--", "create", "/data/new", "--", "unlink", "/data/fifo"];
+    let attempts = [
+        "write",
+        "/data/folder/deep/big",
+        "changed",
+        "--",
+        "create",
+        "/data/new",
+        "--",
+        "unlink",
+        "/data/fifo",
+    ];
     let errnos = sandbox.attempt(&attempts, |config| {
         config.mount(copied("/data", &[]));
     });
     assert_eq!(errnos, [0, 0, 0]);
-    assert_eq!(fs::read_to_string(sandbox.rootfs().join("data/file")).unwrap(), "content");
+    assert!(fs::read_to_string(sandbox.rootfs().join("data/folder/deep/big")).unwrap().starts_with("xx"));
     assert!(!sandbox.rootfs().join("data/new").exists());
     assert!(sandbox.rootfs().join("data/fifo").exists());
     let errnos = sandbox.attempt(&["create", "/data/new", "--", "read", "/data/file"], |config| {
