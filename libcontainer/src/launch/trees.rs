@@ -10,6 +10,7 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::host::{call, child};
 use super::{Engine, Fault, clone, fill};
+use crate::facts;
 use crate::planner::{IdNamespace, Idmap, NewFilesystem, Source, Tree};
 use crate::spec::attr;
 
@@ -20,9 +21,10 @@ impl Engine<'_> {
         let mount = match &tree.source {
             Source::Root => copy(missing(self.launch.handles.root.as_ref())?.as_fd(), tree.recursive)?,
             // What was opened for the facts is not needed any more: a thousand binds are as many descriptors.
-            Source::Mount(index) => {
-                copy(missing(self.launch.handles.sources.remove(index))?.as_fd(), tree.recursive)?
-            }
+            Source::Mount(index) => match missing(self.launch.handles.sources.remove(index))? {
+                facts::Source::Tree(copied) => copied,
+                facts::Source::Path(path) => copy(path.as_fd(), tree.recursive)?,
+            },
             Source::Device(path) => {
                 copy(missing(self.launch.handles.devices.get(path))?.as_fd(), tree.recursive)?
             }
