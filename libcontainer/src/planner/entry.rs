@@ -54,7 +54,7 @@ pub enum Source {
     /// A folder that an earlier entry made, or one that every host has.
     Made(PathBuf),
     /// A file system that the host makes.
-    New(NewFilesystem),
+    New(Box<NewFilesystem>),
 }
 
 /// A file system that the host makes instead of `Init`, which may neither map its ids nor fill it.

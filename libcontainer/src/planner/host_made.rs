@@ -65,7 +65,7 @@ fn lend_new(build: &mut Build<'_>, mount: &Mount, fstype: &str, copy_up: bool) -
     let idmap = idmap::of(build, mount);
     let mut top = propagation(mount);
     top.set = now(mount);
-    let source = Source::New(NewFilesystem { fs, template });
+    let source = Source::New(Box::new(NewFilesystem { fs, template }));
     let tree = Tree { source, path: fstype.into(), idmap, top, ..bind(build, mount) };
     build.lend(Tree { all: attributes(Attributes::default()), ..tree }, Some(pointer(mount)));
     Ok(())

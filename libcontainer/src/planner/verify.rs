@@ -4,7 +4,7 @@
 use libcontainer_init::{Slot, Step, slot};
 
 use super::Plan;
-use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, NewFilesystem, Source, Template, Tree};
+use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, Source, Template, Tree};
 use super::rule::{Rule, Violation};
 
 /// Checks every rule; returns every violation, in order.
@@ -134,11 +134,10 @@ impl World {
             }
             HostStep::LendTree(tree) => {
                 self.id_namespace(tree);
-                if let Source::New(NewFilesystem {
-                    template: Some(Template { tree: Some(slot), .. }), ..
-                }) = tree.source
+                if let Source::New(new) = &tree.source
+                    && let Some(Template { tree: Some(holder), .. }) = new.template
                 {
-                    self.has(slot);
+                    self.has(holder);
                 }
                 self.fill(tree.slot);
             }
