@@ -4,7 +4,7 @@
 use std::fs;
 
 use integration::harness::*;
-use integration::{differs_from, on_hosts};
+use integration::{differs_from, on_hosts, skip};
 use serde_json::{Value, json};
 
 /// `create` fails, says all of `texts` in one line, and leaves nothing. Of references only the failure is asked.
@@ -274,6 +274,20 @@ on_hosts! {
             sandbox.assert_nothing_left();
         }
     }
+}
+
+#[test]
+fn cache_and_bandwidth_shares_on_a_host_without_them() {
+    if fs::read_to_string("/proc/mounts").unwrap().contains(" resctrl ") {
+        skip!("this host has a resctrl file system");
+    }
+    differs_from!("runc", "its error names no value");
+    refused_config(&["/linux/intelRdt", "resctrl"], |config| {
+        config["linux"]["intelRdt"] = json!({ "l3CacheSchema": "L3:0=f" });
+    });
+    refused_config(&["/linux/intelRdt/closID"], |config| {
+        config["linux"]["intelRdt"] = json!({ "closID": "../x" })
+    });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use integration::harness::*;
 use integration::{differs_from, on_hosts};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const MKNOD: [&str; 3] = ["bounding", "effective", "permitted"];
 
@@ -134,11 +134,126 @@ on_hosts! {
 }
 
 #[test]
+fn a_fifo_may_carry_numbers_or_none() {
+    differs_from!("runc", "it refuses a FIFO with numbers");
+    let report = Sandbox::new().report(|config| {
+        config["linux"]["devices"] = json!([
+            { "path": "/dev/with", "type": "p", "major": 10, "minor": 200, "fileMode": 0o600, "uid": 7, "gid": 8 },
+            { "path": "/dev/without", "type": "p" },
+        ]);
+    });
+    let with = &report["dev"]["/dev/with"];
+    assert_eq!((&with["type"], &with["mode"], &with["uid"]), (&json!("fifo"), &json!("0600"), &json!(7)));
+    assert_eq!(report["dev"]["/dev/without"]["type"], "fifo");
+}
+
+/// Without the mounts at and below /dev.
+fn without_dev(config: &mut Config) {
+    let keep = |mount: &Value| !mount["destination"].as_str().unwrap().starts_with("/dev");
+    config["mounts"].as_array_mut().unwrap().retain(keep);
+}
+
+#[test]
+fn without_a_mount_for_dev_devices_and_links_are_made_in_the_image() {
+    let sandbox = Sandbox::new();
+    std::fs::remove_dir(sandbox.rootfs().join("dev")).unwrap();
+    let report = sandbox.report(|config| {
+        without_dev(config);
+        config["linux"]["devices"] = json!([{ "path": "/dev/own", "type": "c", "major": 1, "minor": 5 }]);
+    });
+    let dev = &report["dev"];
+    assert_eq!((&dev["/dev/null"]["rdev"], &dev["/dev/own"]["rdev"]), (&json!([1, 3]), &json!([1, 5])));
+    assert_eq!(dev["/dev/stdin"]["link"], "/proc/self/fd/0");
+    assert!(report.mount("/dev").is_none());
+    differs_from!("runc", "it cannot make its links a second time");
+    // They are there already when the image is used again.
+    let again = sandbox.report(without_dev);
+    assert_eq!(again["dev"]["/dev/own"]["rdev"], json!([1, 5]));
+}
+
+#[test]
+fn a_dev_that_is_bound_is_the_hosts_and_gets_nothing_of_ours() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path().join("dev");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("marker"), "").unwrap();
+    let report = sandbox.report(|config| {
+        without_dev(config);
+        config.bind(&folder, "/dev", &["rbind", "rw"]);
+        config["linux"]["maskedPaths"] = json!([]);
+    });
+    assert_eq!(report["dev"].as_object().unwrap().keys().collect::<Vec<_>>(), ["/dev/marker"]);
+    let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["marker"]);
+}
+
+#[test]
+fn an_image_may_bring_the_very_device_but_no_other_file_of_its_name() {
+    differs_from!("runc", "it takes whatever is there");
+    let own = |config: &mut Config| {
+        without_dev(config);
+        config["linux"]["devices"] = json!([{ "path": "/dev/x", "type": "c", "major": 1, "minor": 5 }]);
+    };
+    let sandbox = Sandbox::new();
+    let path = sandbox.file("bundle/rootfs/dev/x");
+    let make = |line: &str| {
+        let line = format!("rm -rf {path} && {}", line.replace("PATH", &path));
+        drop(Invocation::new(&["sh", "-c", &line]).output().success());
+    };
+    make("mknod PATH c 1 5");
+    assert_eq!(sandbox.report(own)["dev"]["/dev/x"]["rdev"], json!([1, 5]));
+    sandbox.configure(own);
+    for other in ["mknod PATH c 1 7", "mknod PATH b 1 5", "touch PATH", "mkdir PATH"] {
+        make(other);
+        let error = sandbox.with_bundle("create", &[]).output().fails_saying("/linux/devices/0");
+        assert!(error.contains("/dev/x") && error.contains("EEXIST"), "{other}: {error}");
+        sandbox.assert_nothing_left();
+    }
+}
+
+#[test]
+fn in_a_user_namespace_a_configured_device_is_the_hosts_or_an_error() {
+    differs_from!("runc", "it binds whatever the host has there, FIFOs included");
+    let with = |device: Value| {
+        let sandbox = Sandbox::new();
+        sandbox.configure(|config| {
+            config.user_namespace(100_000, 65_536);
+            config["linux"]["devices"] =
+                json!([{ "path": "/dev/pipe", "type": "p", "fileMode": 0o640 }, device]);
+        });
+        sandbox
+    };
+    let sandbox =
+        with(json!({ "path": "/dev/zero", "type": "c", "major": 1, "minor": 5, "fileMode": 0o666 }));
+    let report = Report::parse(&sandbox.run().success().stdout());
+    assert_eq!(report["dev"]["/dev/zero"]["rdev"], json!([1, 5]));
+    assert_eq!(report["dev"]["/dev/pipe"]["type"], "fifo");
+    for (device, why) in [
+        (json!({ "path": "/dev/no-such-device", "type": "c", "major": 1, "minor": 5 }), "does not exist"),
+        (json!({ "path": "/dev/zero", "type": "c", "major": 1, "minor": 7 }), "is not character device 1:7"),
+        (json!({ "path": "/dev/zero", "type": "b", "major": 1, "minor": 5 }), "is not block device 1:5"),
+        (
+            json!({ "path": "/etc/passwd", "type": "c", "major": 1, "minor": 5 }),
+            "is not character device 1:5",
+        ),
+    ] {
+        let sandbox = with(device);
+        let error = sandbox.with_bundle("create", &[]).output().fails_saying("/linux/devices/1: ");
+        assert!(error.contains(why), "{error}");
+        sandbox.assert_nothing_left();
+    }
+}
+
+#[test]
 fn wrong_devices_are_errors_that_name_the_value() {
     differs_from!("runc", "it takes a bad path as it comes");
     for (device, pointer) in [
         (json!({ "path": "/dev/x", "type": "q", "major": 1, "minor": 3 }), "/linux/devices/0/type"),
         (json!({ "path": "dev/x", "type": "c", "major": 1, "minor": 3 }), "/linux/devices/0/path"),
+        (json!({ "path": "/dev/x", "type": "c", "major": -1, "minor": 3 }), "/linux/devices/0/major"),
+        (json!({ "path": "/dev/x", "type": "c", "major": 1, "minor": 1_048_576 }), "/linux/devices/0/minor"),
+        (json!({ "path": "/dev/x", "type": "p", "fileMode": 0o1_000_000 }), "/linux/devices/0/fileMode"),
+        (json!({ "path": "/dev/x", "type": "p", "uid": -1 }), "/linux/devices/0/uid"),
     ] {
         let sandbox = Sandbox::new();
         sandbox.configure(|config| config["linux"]["devices"] = json!([device]));

@@ -32,6 +32,7 @@ pub mod facts;
 mod id;
 mod launch;
 pub mod planner;
+pub mod resctrl;
 pub mod seccomp;
 pub mod spec;
 mod status;

@@ -26,8 +26,6 @@ pub(super) struct Programs {
     pub(super) pause: PathBuf,
     /// Measures the peak memory of a command.
     pub(super) peak: PathBuf,
-    /// Seals its executable or does not, and ends.
-    pub(super) seal: PathBuf,
 }
 
 impl Programs {
@@ -39,7 +37,6 @@ impl Programs {
             noop: program("noop")?,
             pause: program("pause")?,
             peak: program("peak")?,
-            seal: program("seal")?,
         })
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn measure(
     }
     let mut samples = Vec::new();
     for bundle in &bundles {
-        samples.push(rounds::measure(&able, runs, |runtime, id| {
+        samples.push(rounds::measure(arena, &able, runs, |runtime, id| {
             rounds::timed(&mut runtime.run_in(arena, bundle, id))
         })?);
     }

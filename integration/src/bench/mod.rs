@@ -105,9 +105,11 @@ fn able(arena: &Arena, contenders: Vec<Contender>) -> Result<Vec<Contender>> {
 }
 
 fn measure(arena: &Arena, programs: &Programs, contenders: &[Contender], runs: usize) -> Result<Report> {
-    let run = rounds::measure(contenders, runs, |contender, id| rounds::run_once(arena, contender, id))?;
+    let run =
+        rounds::measure(arena, contenders, runs, |contender, id| rounds::run_once(arena, contender, id))?;
     let runtimes: Vec<_> = contenders.iter().filter(|contender| !contender.is_floor()).cloned().collect();
-    let lives = rounds::measure(&runtimes, runs, |contender, id| rounds::live_once(arena, contender, id))?;
+    let lives =
+        rounds::measure(arena, &runtimes, runs, |contender, id| rounds::live_once(arena, contender, id))?;
     let mut rows = Vec::new();
     for (contender, samples) in contenders.iter().zip(&run) {
         let Some(run) = Stats::of(samples) else { continue };
@@ -125,7 +127,7 @@ fn measure(arena: &Arena, programs: &Programs, contenders: &[Contender], runs: u
         });
     }
     let binds = binds::measure(arena, programs, &runtimes, runs)?;
-    Ok(Report { runs, rows, binds, sealing: sealing::cost(programs, runs)? })
+    Ok(Report { runs, rows, binds, sealing: sealing::cost(contenders, runs)? })
 }
 
 fn totals(lives: &[rounds::Life]) -> Vec<Duration> {

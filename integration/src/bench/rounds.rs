@@ -19,8 +19,10 @@ pub(super) const PARTS: [&str; 6] = ["create", "start", "state", "kill", "exit",
 /// The times of one full life, one for each of [`PARTS`].
 pub(super) type Life = [Duration; 6];
 
-/// Measures each contender `runs` times; the result has the contenders' order.
+/// Measures each contender `runs` times; the result has the contenders' order. A round in which a peer fails gives no
+/// sample of it.
 pub(super) fn measure<T>(
+    arena: &Arena,
     contenders: &[Contender],
     runs: usize,
     mut once: impl FnMut(&Contender, &str) -> Result<T>,
@@ -31,7 +33,15 @@ pub(super) fn measure<T>(
         let mut lanes: Vec<_> = contenders.iter().zip(&mut samples).collect();
         shuffle.shuffle(&mut lanes);
         for (contender, lane) in lanes {
-            lane.push(once(contender, &format!("bench-{}-{round}", contender.name))?);
+            let id = format!("bench-{}-{round}", contender.name);
+            match once(contender, &id) {
+                Ok(sample) => lane.push(sample),
+                Err(error) if contender.is_peer() => {
+                    eprintln!("no sample of {} in round {round}: {error}", contender.name);
+                    clean_up(arena, contender, &id);
+                }
+                Err(error) => return Err(error),
+            }
             reap_orphans();
         }
     }
@@ -68,8 +78,7 @@ pub(super) fn rehearse(arena: &Arena, contender: &Contender) -> Result<()> {
         if contender.is_floor() { Ok(()) } else { live_once(arena, contender, &id).map(drop) }
     });
     if result.is_err() && !contender.is_floor() {
-        // Best effort: the error that is reported is the one that led here.
-        let _ = contender.call(arena, "delete").args(["--force", &id]).status();
+        clean_up(arena, contender, &id);
     }
     reap_orphans();
     result
@@ -81,6 +90,11 @@ pub(super) fn rehearse_in(arena: &Arena, contender: &Contender, bundle: &Path) -
     let result = capture(command.stdout(Stdio::piped()).stderr(Stdio::piped())).map(drop);
     reap_orphans();
     result
+}
+
+/// Best effort: the error that is reported is the one that led here.
+fn clean_up(arena: &Arena, contender: &Contender, id: &str) {
+    let _ = contender.call(arena, "delete").args(["--force", id]).status();
 }
 
 fn rehearse_run(arena: &Arena, contender: &Contender, id: &str) -> Result<()> {

@@ -2,23 +2,25 @@
 
 use std::process::{Command, Stdio};
 
-use super::arena::Programs;
+use super::contender::{Contender, US};
 use super::numbers::Stats;
 use super::rounds::timed;
 use crate::xtask::Result;
 
-/// The difference of the medians of a start with and without sealing, in milliseconds.
-pub(super) fn cost(programs: &Programs, runs: usize) -> Result<Option<f64>> {
+/// The difference of the medians of a start with and without sealing, in milliseconds: of the help of a command that
+/// seals and of one that does not.
+pub(super) fn cost(contenders: &[Contender], runs: usize) -> Result<Option<f64>> {
+    let Some(us) = contenders.iter().find(|contender| contender.name == US) else { return Ok(None) };
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..runs {
-        with.push(timed(&mut start(programs, "yes"))?);
-        without.push(timed(&mut start(programs, "no"))?);
+        with.push(timed(&mut help(us, "create"))?);
+        without.push(timed(&mut help(us, "delete"))?);
     }
     Ok(Stats::of(&with).zip(Stats::of(&without)).map(|(with, without)| with.median - without.median))
 }
 
-fn start(programs: &Programs, seal: &str) -> Command {
-    let mut command = Command::new(&programs.seal);
-    command.arg(seal).stdin(Stdio::null()).stdout(Stdio::null());
-    command
+fn help(us: &Contender, command: &str) -> Command {
+    let mut help = Command::new(&us.program);
+    help.args([command, "--help"]).stdin(Stdio::null()).stdout(Stdio::null());
+    help
 }

@@ -2,12 +2,13 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use rustix::fs::{FlockOperation, flock};
+
+use crate::xtask::{build::static_binary, workspace};
 
 /// The runtime under test.
 pub struct Runtime {
@@ -76,37 +77,24 @@ impl Existing for PathBuf {
     }
 }
 
+/// Under nextest every test is a process, so "once a run" is kept in a file, named after the runner that is our parent.
 fn built(package: &str) -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
-    let target = workspace.join("target").join("static");
-    let triple = format!("{}-unknown-linux-gnu", env::consts::ARCH);
-    build_once(package, workspace, &target, &triple);
-    target.join(&triple).join("release").join(package)
-}
-
-/// Under nextest every test is a process, so "once" is kept in a file, named after the runner that is our parent.
-fn build_once(package: &str, workspace: &Path, target: &Path, triple: &str) {
-    fs::create_dir_all(target).expect("target folder");
+    let target = workspace().join("target/static");
+    fs::create_dir_all(&target).expect("target folder");
     let stamp_path = target.join(format!(".{package}-built-for"));
     let lock = File::options().create(true).append(true).open(target.join(format!(".{package}-lock")));
     let lock = lock.expect("lock file");
     flock(&lock, FlockOperation::LockExclusive).expect("flock");
     let run = test_run();
-    if fs::read_to_string(&stamp_path).is_ok_and(|stamp| stamp == run) {
-        return;
+    let stamp = fs::read_to_string(&stamp_path).unwrap_or_default();
+    if let Some((of, path)) = stamp.split_once('\n')
+        && of == run
+    {
+        return path.into();
     }
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--release", "--package", package, "--target", triple])
-        .current_dir(workspace)
-        .env("CARGO_TARGET_DIR", target)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .stdin(Stdio::null())
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "building {package}: {}", String::from_utf8_lossy(&output.stderr));
-    let mut stamp = File::create(&stamp_path).expect("stamp");
-    stamp.write_all(run.as_bytes()).expect("stamp");
+    let path = static_binary(package, package).unwrap_or_else(|error| panic!("building {package}: {error}"));
+    fs::write(&stamp_path, format!("{run}\n{}", path.display())).expect("stamp");
+    path
 }
 
 /// Parent and its start time: the test runner (cargo or nextest) is started anew for each run.

@@ -120,7 +120,7 @@ pub fn wait_until_gone(id: &str) {
 fn mentions(pid: u32, id: &str) -> bool {
     ["cmdline", "environ", "mountinfo"].iter().any(|file| {
         let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        bytes.windows(id.len()).any(|window| window == id.as_bytes())
+        String::from_utf8_lossy(&bytes).contains(id)
     })
 }
 

@@ -20,6 +20,7 @@ pub struct Invocation {
     command: Command,
     shown: String,
     streams: Streams,
+    patience: Duration,
 }
 
 #[derive(PartialEq, Eq)]
@@ -36,13 +37,20 @@ impl Invocation {
         let mut command = Command::new(words[0].as_ref());
         command.args(&words[1..]).stdin(Stdio::null());
         let shown: Vec<_> = words.iter().map(|word| word.as_ref().to_string_lossy().into_owned()).collect();
-        Self { command, shown: shown.join(" "), streams: Streams::Piped }
+        Self { command, shown: shown.join(" "), streams: Streams::Piped, patience: PATIENCE }
     }
 
     /// Sets a variable of the runtime's environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Lets it take longer than the usual.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -80,7 +88,7 @@ impl Invocation {
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).expect("pidfd_open");
         let stdout = child.stdout.take().map_or_else(closed, |pipe| Stream::over(pipe.into()));
         let stderr = child.stderr.take().map_or_else(closed, |pipe| Stream::over(pipe.into()));
-        Running { child, pidfd, stdout, stderr, shown: self.shown }
+        Running { child, pidfd, stdout, stderr, shown: self.shown, patience: self.patience }
     }
 
     /// Starts it and waits until it ends; what it started may still run.
@@ -112,6 +120,7 @@ pub struct Running {
     /// Standard error, unless given to someone else.
     pub stderr: Stream,
     shown: String,
+    patience: Duration,
 }
 
 impl Running {
@@ -137,12 +146,12 @@ impl Running {
 
     /// Waits for its end; after its patience it is killed and the test fails with what it said.
     pub fn wait(mut self) -> Output {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         while !self.ended_before(deadline) {
             if Instant::now() >= deadline {
                 self.child.kill().expect("kill");
-                let (out, err) = (self.stdout.text(), self.stderr.text());
-                panic!("{} still runs after {PATIENCE:?}\nstdout: {out}\nstderr: {err}", self.shown);
+                let (out, err, patience) = (self.stdout.text(), self.stderr.text(), self.patience);
+                panic!("{} still runs after {patience:?}\nstdout: {out}\nstderr: {err}", self.shown);
             }
         }
         let status = self.child.wait().expect("wait");

@@ -168,7 +168,7 @@ impl<'a> Context<'_, 'a> {
                 None => Err(Fault { op: Op::Exec, errno: libc::ENOENT }),
             },
             #[cfg(feature = "fault-injection")]
-            Step::Fail { errno } => Err(Fault { op: Op::Verify, errno }),
+            Step::Fail { errno, .. } => Err(Fault { op: Op::Verify, errno }),
             #[cfg(feature = "fault-injection")]
             Step::Die => sys::exit(137),
             #[cfg(feature = "fault-injection")]

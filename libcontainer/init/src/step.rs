@@ -290,6 +290,8 @@ pub enum Step {
     Fail {
         /// The errno.
         errno: i32,
+        /// The step in whose place it is, for people.
+        instead_of: Text,
     },
     /// Ends without a word, as a process that was killed.
     #[cfg(feature = "fault-injection")]

@@ -38,8 +38,17 @@ struct Attach {
     flags: u32,
 }
 
-/// Loads a device program.
+/// How often a program is offered to a kernel that says it was interrupted.
+const ATTEMPTS: usize = 10;
+
+/// Loads a device program. The kernel's verifier stops with EAGAIN when anything waits for this thread, a signal of the
+/// embedder as a rule; by the next attempt that has been dealt with.
 pub(super) fn load(program: &[Instruction]) -> Result<OwnedFd, Errno> {
+    let mut attempts = std::iter::repeat_with(|| load_once(program)).take(ATTEMPTS);
+    attempts.find(|loaded| !matches!(loaded, Err(Errno::AGAIN))).unwrap_or(Err(Errno::AGAIN))
+}
+
+fn load_once(program: &[Instruction]) -> Result<OwnedFd, Errno> {
     let attributes = Load {
         kind: PROG_TYPE_CGROUP_DEVICE,
         count: u32::try_from(program.len()).map_err(|_| Errno::TOOBIG)?,

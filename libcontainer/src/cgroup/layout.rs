@@ -147,7 +147,7 @@ fn cgroup_mount(line: &[u8]) -> Option<Mount> {
 }
 
 /// Undoes the kernel's `\040` escapes of space, tab, newline and backslash.
-fn unescape(field: &[u8]) -> Vec<u8> {
+pub(crate) fn unescape(field: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((byte, after)) = rest.split_first() {

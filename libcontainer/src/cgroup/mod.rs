@@ -30,6 +30,7 @@ pub use devices::{DEFAULT_RULES, Devices, Instruction, Kind, Rule};
 pub use error::{CgroupError, SystemFailure};
 pub use freezer::{freeze, is_frozen, thaw};
 pub use handles::{Cgroups, open_unified};
+pub(crate) use layout::unescape;
 pub use layout::{Hierarchy, Layout, LayoutKind, Unified};
 pub use limits::{Limits, Write, limits};
 pub use place::{Group, Placement, place};

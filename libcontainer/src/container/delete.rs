@@ -10,7 +10,7 @@ use super::record::Stored;
 use super::store::{Claim, Folder, PATIENCE, Reading, not_found};
 use super::{Container, Delete, Status, cgroups};
 use crate::sys::pidfd::Process;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, resctrl};
 
 impl Container {
     /// Removes everything that the container left on the host.
@@ -69,6 +69,7 @@ fn tear_down(stored: &Stored, how: Delete) -> Result<()> {
     });
     errors.extend(end_processes(stored, how, init.as_ref()).err());
     errors.extend(cgroups::remove(&stored.cgroups).err());
+    errors.extend(resctrl::remove(&stored.resctrl.own).err());
     collected(errors)
 }
 

@@ -10,6 +10,8 @@ mod kill;
 mod options;
 mod owner;
 pub(crate) mod record;
+#[cfg(test)]
+mod resctrl_tests;
 mod start;
 mod state;
 pub(crate) mod store;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::resctrl::Membership;
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result};
 
@@ -30,6 +31,9 @@ pub(crate) struct Stored {
     pub(crate) init: Option<Init>,
     /// The container's cgroup: one folder, or one per v1 hierarchy.
     pub(crate) cgroups: Vec<PathBuf>,
+    /// The container's resource groups.
+    #[serde(default)]
+    pub(crate) resctrl: Membership,
     /// Whether the first process is init of a pid namespace, so that its death ends all others.
     pub(crate) own_pid_namespace: bool,
     /// Whether the configuration has a process; without one the container cannot be started.
@@ -132,6 +136,7 @@ pub(super) mod tests {
             phase: Phase::Created,
             init: None,
             cgroups: Vec::new(),
+            resctrl: Membership::default(),
             own_pid_namespace: true,
             has_process: true,
             late: Vec::new(),

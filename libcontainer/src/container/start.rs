@@ -1,12 +1,14 @@
 //! `start`: letting a created container's process pass the gate.
 
 use libcontainer_init::{Record, op};
+use rustix::process::Pid;
 
 use super::gate::{Gate, Outcome};
 use super::handle::{status_but_for_gate, wrong_status};
 use super::record::Stored;
 use super::store::PATIENCE;
 use super::{Container, Status};
+use crate::sys::procfs::{Procfs, Stat};
 use crate::{Error, ErrorKind, Result, StepFailure};
 
 impl Container {
@@ -27,13 +29,54 @@ impl Container {
             return Err(wrong_status("start", self.id(), status));
         }
         let Some(gate) = Gate::find(claim.folder())? else {
-            return Err(wrong_status("start", self.id(), Status::Running));
+            // It is running, unless it was killed since we looked.
+            let status = status_but_for_gate(&stored)?.unwrap_or(Status::Running);
+            return Err(wrong_status("start", self.id(), status));
         };
-        match gate.pass().map_err(|error| error.context(format_args!("start {}", self.id())))? {
-            Outcome::Executed => claim.remove_gate(),
-            Outcome::Failed(record) => Err(failure(self.id().as_str(), &stored, record)),
-        }
+        let outcome = gate.pass().map_err(|error| error.context(format_args!("start {}", self.id())))?;
+        let error = match (outcome, unexecuted(&stored)?) {
+            (Outcome::Failed(record), _) => failure(self.id().as_str(), &stored, record),
+            (_, Some(dead)) => died(self.id().as_str(), &stored, dead),
+            (Outcome::Unheard, None) => return Err(wrong_status("start", self.id(), Status::Running)),
+            (Outcome::Silent, None) => return claim.remove_gate(),
+        };
+        Err(stopped(&stored, error))
     }
+}
+
+/// The error, once the container has stopped: the process spoke its last word, or let go of the connection, a little
+/// before its end.
+fn stopped(stored: &Stored, error: Error) -> Error {
+    let waited = stored.process().and_then(|process| match process {
+        Some(process) => process.wait_ended(Some(PATIENCE)),
+        None => Ok(true),
+    });
+    match waited {
+        Ok(true) => error,
+        Ok(false) => error.context("the container's process does not end"),
+        Err(trouble) => error.context(trouble),
+    }
+}
+
+/// The first process, if it has not executed its program. Of one that was reaped already nobody knows, and it was
+/// started as far as it matters: whoever reaped it knows how it ended.
+fn unexecuted(stored: &Stored) -> Result<Option<Stat>> {
+    let Some((pid, init)) = stored.init.and_then(|init| Some((Pid::from_raw(init.pid)?, init))) else {
+        return Ok(None);
+    };
+    let stat = Procfs::open()?.stat(pid)?;
+    Ok(stat.filter(|stat| stat.start_time == init.start_time && !stat.has_executed()))
+}
+
+/// The error of a process that was killed, or could not say why it ended, for its filter forbids it to.
+fn died(id: &str, stored: &Stored, dead: Stat) -> Error {
+    let mut message = format!("start {id}: ");
+    if let (Some(first), Some(last)) = (stored.late.first(), stored.late.last()) {
+        message.push_str(&format!("steps {} to {} of {}, ", first.index, last.index, last.total));
+        message.push_str(&format!("{} to {}: ", first.step, last.step));
+    }
+    message.push_str(&format!("the container's first process {}", dead.describe_end()));
+    Error::new(ErrorKind::Os, message)
 }
 
 fn failure(id: &str, stored: &Stored, record: Record) -> Error {

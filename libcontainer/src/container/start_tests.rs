@@ -1,7 +1,7 @@
 use std::sync::Barrier;
 
 use super::super::fixture::{Fixture, Process, answer};
-use super::super::gate::tests::close;
+use super::super::gate::tests::{close, wait_for_go};
 use super::super::record::LateStep;
 use super::*;
 
@@ -60,9 +60,13 @@ fn a_failure_behind_the_gate_names_its_step() {
     drop(claim);
     let record =
         Record { kind: Record::FAILED, index: 59, op: op::Op::Exec as u32, errno: libc::ENOENT, pid: 0 };
-    let init = answer(listener, Some(record));
-    let error = fixture.load().start().unwrap_err();
-    init.join().unwrap();
+    let error = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_for_go(listener, Some(record));
+            process.end();
+        });
+        fixture.load().start().unwrap_err()
+    });
     let ErrorKind::Setup(failure) = error.kind() else { panic!("{error:?}") };
     assert_eq!((failure.index, failure.errno), (59, libc::ENOENT));
     assert_eq!(failure.subject.as_deref(), Some("/bin/sh"));

@@ -3,7 +3,10 @@
 //! [`Facts`] are plain data, so that a plan can be made anywhere from a file of them. What was opened to find them
 //! out is kept as [`Handles`]: a bind source is mounted through the same descriptor that told what it is.
 
+mod devices;
+mod network;
 mod probe;
+mod resctrl;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -37,9 +40,21 @@ pub struct Facts {
     /// The host's devices that are bound into a user namespace.
     #[serde(default)]
     pub devices: BTreeMap<PathBuf, PathFact>,
+    /// Those of them that are not what the configuration says: of another kind, or with other numbers.
+    #[serde(default)]
+    pub other_devices: BTreeSet<PathBuf>,
     /// `CLONE_NEW*` of the namespaces to be joined that belong to the user namespace to be joined.
     #[serde(default)]
     pub owned_by_joined_user: BTreeSet<u32>,
+    /// The `/linux/netDevices` that the caller's network namespace does not have.
+    #[serde(default)]
+    pub missing_net_devices: BTreeSet<String>,
+    /// Whether the network namespace to be joined is the caller's own; asked only if devices are to be moved there.
+    #[serde(default)]
+    pub joins_own_network: bool,
+    /// The resctrl file system, if there is one; asked only if the configuration has an `/linux/intelRdt`.
+    #[serde(default)]
+    pub resctrl: Option<crate::resctrl::Resctrl>,
 }
 
 /// What is behind a path.

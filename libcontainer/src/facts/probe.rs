@@ -10,7 +10,8 @@ use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set};
 
-use super::{Facts, Handles, PathFact, Purpose, Source};
+use super::devices::{self, Devices};
+use super::{Facts, Handles, PathFact, Purpose, Source, network, resctrl};
 use crate::cgroup;
 use crate::spec::{Config, Membership, MountKind, Namespaces};
 use crate::sys::namespace;
@@ -32,12 +33,7 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
             handles.sources.extend(handle.map(|handle| (mount.index, handle)));
         }
     }
-    let mut devices = BTreeMap::new();
-    for path in config.devices_to_bind() {
-        let mut handle = None;
-        devices.insert(path.clone(), look(&path).keep(&mut handle));
-        handles.devices.extend(handle.map(|handle| (path, handle)));
-    }
+    let Devices { devices, other_devices } = devices::probe(config, &mut handles)?;
     handles.namespaces = namespaces(&config.namespaces)?;
     let (capabilities, last_capability) = own_capabilities()?;
     let want = cgroup::Want::needed(config.resources.as_ref(), config.cgroups_path.as_deref());
@@ -49,16 +45,20 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
         root,
         sources,
         devices,
+        other_devices,
         owned_by_joined_user: owned_by_joined_user(&handles.namespaces),
+        missing_net_devices: network::missing_devices(config)?,
+        resctrl: resctrl::resctrl(config)?,
+        joins_own_network: network::joins_own(config, &handles.namespaces)?,
     };
     Ok((facts, handles))
 }
 
 /// A path that was opened, or why it could not be.
-struct Look(std::result::Result<(PathFact, OwnedFd), Errno>);
+pub(super) struct Look(std::result::Result<(PathFact, OwnedFd), Errno>);
 
 impl Look {
-    fn keep(self, place: &mut Option<OwnedFd>) -> PathFact {
+    pub(super) fn keep(self, place: &mut Option<OwnedFd>) -> PathFact {
         match self.0 {
             Ok((fact, handle)) => {
                 *place = Some(handle);
@@ -69,7 +69,7 @@ impl Look {
     }
 }
 
-fn look(path: &Path) -> Look {
+pub(super) fn look(path: &Path) -> Look {
     Look(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).and_then(told))
 }
 

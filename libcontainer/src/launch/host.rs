@@ -11,14 +11,15 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::link::{Link, send_fd};
+use super::net_devices::NetDevices;
 use super::{Engine, Fault, clone, id_namespace};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
 use crate::planner::{Action, Actor, HostStep};
-use crate::spec::IdMap;
+use crate::spec::{IdMap, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
-use crate::{Error, cgroup};
+use crate::{Error, cgroup, resctrl};
 
 type Result<T> = std::result::Result<T, Fault>;
 
@@ -61,17 +62,26 @@ impl Engine<'_> {
             HostStep::Limit(write) => Ok(self.cgroups()?.apply(std::slice::from_ref(write))?),
             HostStep::Devices(devices) => Ok(self.cgroups()?.restrict_devices(devices)?),
             HostStep::JoinCgroup => Ok(self.cgroups()?.join_v1(self.init()?.pid().as_raw_nonzero().get())?),
+            HostStep::CreateRdtGroup(group) => {
+                resctrl::create(group)?;
+                self.rdt_groups.push(group.path.clone());
+                Ok(())
+            }
+            HostStep::JoinRdtGroups(groups) => {
+                Ok(resctrl::join(groups, self.init()?.pid().as_raw_nonzero().get())?)
+            }
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(index, *actor, *flags, *into_cgroup),
             HostStep::Adopt => self.adopt(),
             HostStep::IdMaps { uids, gids } => self.id_maps(uids, gids),
             HostStep::OomScore { value } => self.write_proc("oom_score_adj", &value.to_string()),
+            HostStep::MoveNetDevice(device) => self.move_net_device(device),
             HostStep::PidFile { path } => self.write_pid_file(path),
             HostStep::SendPidfd { path } => {
                 let socket = connect_to(path, SocketType::STREAM)?;
                 send_fd(&socket, self.init()?).map_err(call("sendmsg"))
             }
             #[cfg(feature = "fault-injection")]
-            HostStep::Fail { errno } => Err(Fault::Call("verify", Errno::from_raw_os_error(*errno))),
+            HostStep::Fail { errno, .. } => Err(Fault::Call("verify", Errno::from_raw_os_error(*errno))),
             #[cfg(feature = "fault-injection")]
             HostStep::Die => {
                 rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
@@ -79,8 +89,9 @@ impl Engine<'_> {
             }
             #[cfg(feature = "fault-injection")]
             HostStep::KillChild => {
-                let child = self.init.as_ref().or(self.enter.as_ref());
-                child.map_or(Ok(()), |child| child.signal(libc::SIGKILL)).map_err(call("pidfd_send_signal"))
+                let Some(child) = self.init.as_ref().or(self.enter.as_ref()) else { return Ok(()) };
+                child.signal(libc::SIGKILL).map_err(call("pidfd_send_signal"))?;
+                Ok(child.wait_ended(None).map(drop)?)
             }
         }
     }
@@ -208,6 +219,15 @@ impl Engine<'_> {
         let path = format!("{}/{file}", self.init()?.pid().as_raw_nonzero());
         let file = Procfs::open()?.open_file(&path, OFlags::WRONLY).map_err(call("openat2"))?;
         sys::write(file.as_raw_fd(), value.as_bytes()).map_err(child)
+    }
+
+    fn move_net_device(&mut self, device: &NetDevice) -> Result<()> {
+        let init = self.init.as_ref().ok_or(Fault::Call("pidfd_open", Errno::SRCH))?;
+        let devices = match &mut self.net_devices {
+            Some(devices) => devices,
+            none => none.insert(NetDevices::new(init)?),
+        };
+        devices.attach(device, init.pid())
     }
 
     fn write_pid_file(&mut self, path: &Path) -> Result<()> {

@@ -4,12 +4,15 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 
 use libcontainer_init::Record;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::{self, Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, send, sendmsg, socketpair,
 };
+
+use crate::sys::pidfd::Process;
 
 pub(super) struct Link(OwnedFd);
 
@@ -35,13 +38,29 @@ impl Link {
         send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL).map(drop)
     }
 
+    /// Waits until there is something to hear; `false` if `process` has ended and nothing ever will. The link alone does
+    /// not tell: a process that it cloned holds it too, and waits for us.
+    pub(super) fn speaks_before_end_of(&self, process: &Process) -> io::Result<bool> {
+        let mut both = [PollFd::new(&self.0, PollFlags::IN), PollFd::new(process, PollFlags::IN)];
+        retry_on_intr(|| poll(&mut both, None))?;
+        // In this order: what it said before its end may have come after the first look at the link.
+        let mut link = [PollFd::new(&self.0, PollFlags::IN)];
+        retry_on_intr(|| poll(&mut link, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))).map(|ready| ready > 0)
+    }
+
     pub(super) fn hear(&self) -> io::Result<Heard> {
         let mut bytes = [0; Record::SIZE];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC;
-        let message =
-            retry_on_intr(|| recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags))?;
+        let mut receive =
+            || retry_on_intr(|| recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags));
+        let message = match receive() {
+            // The child ended without having read our last message. The kernel tells that once, and before what the
+            // child said at its end.
+            Err(Errno::CONNRESET) => receive()?,
+            message => message?,
+        };
         let pidfd = ancillary.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
             _ => None,
@@ -65,4 +84,34 @@ pub(super) fn send_fd(socket: &OwnedFd, fd: impl rustix::fd::AsFd) -> io::Result
         return Err(Errno::NOBUFS);
     }
     sendmsg(socket, &[IoSlice::new(b"pidfd")], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+    use super::*;
+
+    fn process(child: &std::process::Child) -> Process {
+        let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).unwrap();
+        Process::from_parts(i32::try_from(child.id()).unwrap(), pidfd).unwrap()
+    }
+
+    #[test]
+    fn the_end_of_a_process_is_noticed_although_somebody_else_holds_the_link() {
+        let (link, theirs) = Link::pair().unwrap();
+        let mut child = Command::new("true").spawn().unwrap();
+        assert!(!link.speaks_before_end_of(&process(&child)).unwrap());
+        child.wait().unwrap();
+        send(&theirs, &Record::go().to_bytes(), SendFlags::NOSIGNAL).unwrap();
+        let mut child = Command::new("true").spawn().unwrap();
+        assert!(link.speaks_before_end_of(&process(&child)).unwrap(), "its last words are heard");
+        child.wait().unwrap();
+        let mut alive = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        assert!(link.speaks_before_end_of(&process(&alive)).unwrap());
+        drop(alive.stdin.take());
+        alive.wait().unwrap();
+    }
 }

@@ -10,6 +10,7 @@ mod fill;
 mod host;
 mod id_namespace;
 mod link;
+mod net_devices;
 mod report;
 mod trees;
 mod undo;
@@ -27,9 +28,11 @@ use crate::container::store::Claim;
 use crate::facts::Handles;
 use crate::planner::{Action, Actor, Plan};
 use crate::sys::pidfd::Process;
+use crate::sys::procfs::{Procfs, Stat};
 use crate::{ContainerId, Error, Result};
 
 use link::{Heard, Link};
+use net_devices::NetDevices;
 
 /// What is executed, and on what.
 pub(crate) struct Launch<'a> {
@@ -80,6 +83,9 @@ struct Engine<'a> {
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
+    /// Resource groups, in the order in which they were made.
+    rdt_groups: Vec<PathBuf>,
+    net_devices: Option<NetDevices>,
     pid_file: Option<PathBuf>,
 }
 
@@ -96,6 +102,8 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
         link: None,
         enter: None,
         init: None,
+        rdt_groups: Vec::new(),
+        net_devices: None,
         pid_file: None,
     };
     match engine.execute() {
@@ -119,6 +127,7 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         phase: Phase::Creating,
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
+        resctrl: launch.plan.resctrl(),
         own_pid_namespace: launch.config.namespaces.pid.membership != crate::spec::Membership::Host,
         has_process: launch.config.process.is_some(),
         late: late_steps(launch.plan),
@@ -160,7 +169,7 @@ impl Engine<'_> {
                     let next = self.meanwhile(plan, end)?;
                     may_go = next > end && is_childs(plan, next);
                     if may_go {
-                        self.go(next)?;
+                        self.go_ahead(next)?;
                     }
                     match self.wait(plan, index, end)? {
                         Turn::Over => index = next,
@@ -188,6 +197,16 @@ impl Engine<'_> {
         link.go().map_err(|errno| (index, self.lost(errno)))
     }
 
+    /// As [`Self::go`], before the child has said that its turn is over. One that failed in it is gone by now, perhaps;
+    /// its last words are what the wait for the end of that turn hears.
+    fn go_ahead(&mut self, index: usize) -> std::result::Result<(), Failure> {
+        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        match link.go() {
+            Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err((index, Fault::Call("sendmsg", errno))),
+        }
+    }
+
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.
     fn wait(&mut self, plan: &Plan, index: usize, end: usize) -> std::result::Result<Turn, Failure> {
         let waits_for_start =
@@ -197,6 +216,11 @@ impl Engine<'_> {
             return Ok(Turn::Gone);
         }
         let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        if let Some(enter) = &self.enter
+            && !link.speaks_before_end_of(enter).map_err(|errno| (index, Fault::Call("poll", errno)))?
+        {
+            return Err((index, self.lost(Errno::PIPE)));
+        }
         match link.hear().map_err(|errno| (index, self.lost(errno)))? {
             Heard::Done(record, pidfd) if record.index as usize + 1 == end => {
                 if let Some(pidfd) = pidfd {
@@ -210,10 +234,17 @@ impl Engine<'_> {
                 Err((index as usize, fault))
             }
             // Close-on-exec: the link ends when the program takes over.
-            Heard::Closed if end == plan.entries().len() => Ok(Turn::Gone),
+            Heard::Closed if end == plan.entries().len() && self.has_executed() => Ok(Turn::Gone),
             Heard::Closed => Err((index, self.lost(Errno::PIPE))),
             Heard::Done(..) => Err((index, Fault::Call("recvmsg", Errno::PROTO))),
         }
+    }
+
+    /// Whether the program has taken over: a process that was killed closes the link as well.
+    fn has_executed(&self) -> bool {
+        let pid = self.init.as_ref().map(Process::pid);
+        let stat = pid.and_then(|pid| Procfs::open().and_then(|procfs| procfs.stat(pid)).ok().flatten());
+        stat.is_none_or(Stat::has_executed)
     }
 
     /// How the child ended, now that its end of the link is closed; else why nothing was heard of it.

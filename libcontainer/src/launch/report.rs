@@ -3,7 +3,7 @@
 use libcontainer_init::Step;
 use rustix::io::Errno;
 
-use super::Fault;
+use super::{Fault, end_of_turn};
 use crate::planner::{Action, Entry, HostStep, Plan, Tree};
 use crate::{Error, ErrorKind, StepFailure};
 
@@ -19,12 +19,16 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
             return error;
         }
         Fault::Error(error) => {
-            return error.context(format_args!("create {id}: step {index} of {total}: {step}"));
+            let pointer = entry.and_then(|entry| entry.pointer.as_ref());
+            let pointer = pointer.map_or_else(String::new, |pointer| format!(", {pointer}"));
+            return error.context(format_args!("create {id}: step {index} of {total}{pointer}: {step}"));
         }
         Fault::Died(how) => {
-            let message =
-                format!("create {id}: step {index} of {total}: {step}: the container's first process {how}");
-            return Error::new(ErrorKind::Os, message);
+            let place = turn(plan, index);
+            return Error::new(
+                ErrorKind::Os,
+                format!("create {id}: {place}: the container's first process {how}"),
+            );
         }
     };
     let failure = StepFailure {
@@ -39,6 +43,18 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
     };
     let message = format!("create {id}: {failure}");
     Error::new(ErrorKind::Setup(failure), message)
+}
+
+/// The steps among which a child ended that said no word: those of its turn.
+fn turn(plan: &Plan, first: usize) -> String {
+    let total = plan.entries().len();
+    let step =
+        |index: usize| plan.entries().get(index).map_or_else(String::new, |entry| plan.describe(entry));
+    let last = end_of_turn(plan, first).saturating_sub(1);
+    if last <= first {
+        return format!("step {first} of {total}: {}", step(first));
+    }
+    format!("steps {first} to {last} of {total}, {} to {}", step(first), step(last))
 }
 
 /// What to try, where it is known.

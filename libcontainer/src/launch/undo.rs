@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Engine;
+use super::net_devices::NetDevices;
 use crate::sys::pidfd::Process;
-use crate::{Error, cgroup};
+use crate::{Error, cgroup, resctrl};
 
 /// How long a killed process and its cgroup may take to go.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -13,6 +14,8 @@ impl Engine<'_> {
     /// Undoes everything; whatever cannot be undone is added to `error`.
     pub(super) fn undo(mut self, error: Error) -> Error {
         let mut troubles = Vec::new();
+        // The sockets keep the container's network namespace, so the devices are there even if the child is not.
+        troubles.extend(self.net_devices.take().map(NetDevices::undo).unwrap_or_default());
         // The child ends by itself when its link closes; killing it is faster.
         self.link = None;
         let children = [self.init.take(), self.enter.take()];
@@ -27,6 +30,7 @@ impl Engine<'_> {
         if let Some(cgroup) = self.cgroup.take() {
             troubles.extend(empty(cgroup).err());
         }
+        troubles.extend(resctrl::remove(&self.rdt_groups).err());
         if let Some(claim) = self.claim.take() {
             troubles.extend(claim.remove().err());
         }

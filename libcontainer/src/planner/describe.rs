@@ -173,6 +173,8 @@ impl Plan {
                     self.argv.first().map_or_else(|| "nothing".into(), |&program| pool.show(program));
                 format!("exec {program}")
             }
+            #[cfg(feature = "fault-injection")]
+            Step::Fail { instead_of, .. } => pool.show(instead_of),
             ref other => format!("{other:?}"),
         }
     }
@@ -203,6 +205,18 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::Limit(write) => format!("write {:?} to {}", write.value, write.file),
         HostStep::Devices(devices) => device_policy(devices),
         HostStep::JoinCgroup => "move the process into the cgroup".into(),
+        HostStep::CreateRdtGroup(group) => {
+            let path = group.path.display();
+            if group.schemata.is_empty() {
+                format!("create resource group {path}")
+            } else {
+                format!("create resource group {path} with {}", group.schemata.join(" "))
+            }
+        }
+        HostStep::JoinRdtGroups(groups) => {
+            let groups: Vec<_> = groups.iter().map(|group| group.display().to_string()).collect();
+            format!("move the process into resource group {}", groups.join(" and "))
+        }
         HostStep::Clone { actor, flags, into_cgroup } => {
             let mut parts = vec!["pidfd".to_owned()];
             if *into_cgroup {
@@ -218,8 +232,14 @@ fn host(pool: &Pool, step: &HostStep) -> String {
             format!("write id maps users {} groups {}", maps(uids), maps(gids))
         }
         HostStep::OomScore { value } => format!("set oom_score_adj {value} of the process"),
+        HostStep::MoveNetDevice(device) => match &device.name {
+            Some(name) => format!("move network device {} into the container as {name}", device.host),
+            None => format!("move network device {} into the container", device.host),
+        },
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
+        #[cfg(feature = "fault-injection")]
+        HostStep::Fail { instead_of, .. } => instead_of.clone(),
         #[cfg(feature = "fault-injection")]
         other => format!("{other:?}"),
     }

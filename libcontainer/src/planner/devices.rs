@@ -1,13 +1,15 @@
 //! Device nodes and links.
 
+use std::path::{Path, PathBuf};
+
 use libcontainer_init::attr::MountAttr;
 use libcontainer_init::{Step, slot};
 
 use super::build::Build;
 use super::entry::{Source, Tree};
 use super::mounts;
-use crate::facts::PathFact;
-use crate::spec::{Device, DeviceKind};
+use crate::facts::{Facts, PathFact};
+use crate::spec::{Device, DeviceKind, Node};
 use crate::{Error, ErrorKind, Result};
 
 /// The links that every container has (runtime-spec, "Dev symbolic links"), and the two that every runtime adds.
@@ -21,17 +23,9 @@ const LINKS: [(&str, &str); 6] = [
 ];
 
 pub(super) fn lend(build: &mut Build<'_>) -> Result<()> {
-    for path in build.request.config.devices_to_bind() {
-        if build.request.facts.devices.get(&path) != Some(&PathFact::File) {
-            return Err(Error::new(
-                ErrorKind::Unsupported { pointer: "/linux/devices".into() },
-                format!(
-                    "/linux/devices: {} does not exist on this host, and a user namespace cannot make it \
-                     (create it on the host, or drop the device)",
-                    path.display()
-                ),
-            ));
-        }
+    for node in build.request.config.devices_to_bind() {
+        let path = PathBuf::from(&node.device.path);
+        check(build.request.facts, &path, &node)?;
         let tree = Tree {
             source: Source::Device(path.clone()),
             path,
@@ -44,6 +38,25 @@ pub(super) fn lend(build: &mut Build<'_>) -> Result<()> {
         build.lend(tree, None);
     }
     Ok(())
+}
+
+/// A device of the host is bound only if it is the one that was asked for.
+fn check(facts: &Facts, path: &Path, node: &Node) -> Result<()> {
+    let Device { kind, major, minor, .. } = node.device;
+    let problem = match facts.devices.get(path) {
+        Some(PathFact::File) if !facts.other_devices.contains(path) => return Ok(()),
+        Some(PathFact::File | PathFact::Folder) => {
+            let kind = if kind == DeviceKind::Block { "block" } else { "character" };
+            format!("is not {kind} device {major}:{minor} on this host")
+        }
+        Some(PathFact::Missing { .. }) | None => "does not exist on this host".into(),
+    };
+    let pointer = node.pointer.clone().unwrap_or_else(|| "/linux/devices".into());
+    let message = format!(
+        "{pointer}: {} {problem}, and a user namespace cannot make it (create it on the host, or drop the device)",
+        path.display()
+    );
+    Err(Error::new(ErrorKind::Unsupported { pointer }, message))
 }
 
 pub(super) fn plan(build: &mut Build<'_>) {

@@ -6,7 +6,8 @@ use libcontainer_init::step::Filesystem;
 use libcontainer_init::{Slot, Step, attr::MountAttr};
 
 use crate::cgroup;
-use crate::spec::{IdMap, IdMaps};
+use crate::resctrl::Group;
+use crate::spec::{IdMap, IdMaps, NetDevice};
 
 /// One line of a plan.
 #[derive(Clone, Debug)]
@@ -171,6 +172,10 @@ pub enum HostStep {
     Devices(cgroup::Devices),
     /// Moves the new process into the cgroup (v1, where it cannot be born there).
     JoinCgroup,
+    /// Makes a resource group (resctrl).
+    CreateRdtGroup(Group),
+    /// Moves the new process into resource groups.
+    JoinRdtGroups(Vec<PathBuf>),
     /// Clones a child.
     Clone {
         /// `Enter` or `Init`.
@@ -194,6 +199,8 @@ pub enum HostStep {
         /// -1000 to 1000.
         value: i32,
     },
+    /// Moves a network device into the container's network namespace.
+    MoveNetDevice(NetDevice),
     /// Writes the pid file.
     PidFile {
         /// Its path.
@@ -209,6 +216,8 @@ pub enum HostStep {
     Fail {
         /// The errno.
         errno: i32,
+        /// The step in whose place it is, for people.
+        instead_of: String,
     },
     /// Ends the calling process as SIGKILL would.
     #[cfg(feature = "fault-injection")]
@@ -224,9 +233,10 @@ impl HostStep {
     pub fn undo(&self) -> Option<&'static str> {
         match self {
             Self::Claim { .. } => Some("remove"),
-            Self::CreateCgroup { .. } => Some("remove"),
+            Self::CreateCgroup { .. } | Self::CreateRdtGroup(_) => Some("remove"),
             Self::Clone { .. } | Self::Adopt => Some("kill"),
             Self::PidFile { .. } => Some("remove"),
+            Self::MoveNetDevice(_) => Some("move back"),
             _ => None,
         }
     }

@@ -19,7 +19,7 @@ pub enum Injection {
         /// Which entry.
         before: usize,
     },
-    /// The child is killed before the entry.
+    /// The child is killed before the entry: by the host where the actor changes, else it ends without a word.
     KillChild {
         /// Which entry.
         before: usize,
@@ -36,11 +36,9 @@ impl Plan {
         match injection {
             Injection::Fail { index, errno } => self.fail(index, errno),
             Injection::KillHost { before } => self.insert(before, Actor::Host, Action::Host(HostStep::Die)),
-            Injection::KillChild { before } => match self.entries.get(before).map(|entry| entry.actor) {
-                Some(actor @ (Actor::Enter | Actor::Init)) => {
-                    self.insert(before, actor, Action::Child(Step::Die))
-                }
-                _ => self.insert(before, Actor::Host, Action::Host(HostStep::KillChild)),
+            Injection::KillChild { before } => match self.actor_around(before) {
+                Actor::Host => self.insert(before, Actor::Host, Action::Host(HostStep::KillChild)),
+                actor => self.insert(before, actor, Action::Child(Step::Die)),
             },
             Injection::Trap => {
                 let first = self.entries.iter().position(|entry| entry.actor != Actor::Host);
@@ -56,12 +54,21 @@ impl Plan {
     }
 
     fn fail(&mut self, index: usize, errno: i32) {
+        let Some(instead_of) = self.entries.get(index).map(|entry| self.describe(entry)) else { return };
+        let text = self.pool.text(&instead_of);
         if let Some(entry) = self.entries.get_mut(index) {
             entry.action = match entry.action {
-                Action::Host(_) => Action::Host(HostStep::Fail { errno }),
-                Action::Child(_) => Action::Child(Step::Fail { errno }),
+                Action::Host(_) => Action::Host(HostStep::Fail { errno, instead_of }),
+                Action::Child(_) => Action::Child(Step::Fail { errno, instead_of: text }),
             };
         }
+    }
+
+    /// Who has the turn before and at the entry, the host at a change.
+    fn actor_around(&self, index: usize) -> Actor {
+        let actor_at = |index: usize| self.entries.get(index).map_or(Actor::Host, |entry| entry.actor);
+        let actor = actor_at(index);
+        if index.checked_sub(1).map(actor_at) == Some(actor) { actor } else { Actor::Host }
     }
 
     fn insert(&mut self, index: usize, actor: Actor, action: Action) {

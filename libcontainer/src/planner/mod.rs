@@ -16,9 +16,11 @@ mod inject;
 mod long_options;
 mod mounts;
 mod namespaces;
+mod net_devices;
 mod pool;
 mod process;
 mod request;
+mod resctrl;
 mod rootfs;
 mod rule;
 #[cfg(test)]
@@ -74,8 +76,10 @@ fn make(request: &Request<'_>) -> Result<Plan> {
     let mut build = Build::new(request);
     build.host(HostStep::Claim { dir: request.options.state.clone() });
     let cgroup = cgroups::plan(&mut build)?;
+    let groups = resctrl::plan(&mut build)?;
     rootfs::lend(&mut build, &cgroup.placement)?;
-    namespaces::enter(&mut build, &cgroup.placement, cgroup.late)?;
+    namespaces::enter(&mut build, &cgroup.placement, cgroup.late, groups)?;
+    net_devices::plan(&mut build)?;
     rootfs::plan(&mut build)?;
     let process = process::plan(&mut build, cgroup.devices)?;
     let slots = build.slots();

@@ -4,11 +4,14 @@
 //! after it: such membership needs `Enter`, a process that joins first and then clones the container. Otherwise
 //! the host clones it directly.
 
+use std::path::PathBuf;
+
 use libcontainer_init::Step;
 
 use super::build::Build;
 use super::cgroups;
 use super::entry::{Actor, HostStep};
+use super::resctrl;
 use crate::cgroup::{Placement, Write};
 use crate::spec::{Membership, Namespace, Namespaces};
 use crate::{Error, ErrorKind, Result};
@@ -39,7 +42,12 @@ fn kinds(namespaces: &Namespaces) -> [(Kind, &Namespace); 8] {
 const CLONE_NEWTIME: i32 = 0x80;
 
 /// Clones, joins and unshares, up to the point where the container's first process has all its namespaces.
-pub(super) fn enter(build: &mut Build<'_>, placement: &Placement, late: Vec<Write>) -> Result<()> {
+pub(super) fn enter(
+    build: &mut Build<'_>,
+    placement: &Placement,
+    late: Vec<Write>,
+    groups: Vec<PathBuf>,
+) -> Result<()> {
     let namespaces = &build.request.config.namespaces;
     if namespaces.mount.membership == Membership::Host {
         return Err(Error::new(
@@ -69,6 +77,7 @@ pub(super) fn enter(build: &mut Build<'_>, placement: &Placement, late: Vec<Writ
     for write in late {
         cgroups::limit(build, write);
     }
+    resctrl::join(build, groups);
     if namespaces.user.membership == Membership::New {
         let config = build.request.config;
         let step = HostStep::IdMaps { uids: config.uid_maps.clone(), gids: config.gid_maps.clone() };
@@ -118,7 +127,7 @@ struct Join {
     slot: libcontainer_init::Slot,
     pointer: String,
     owned_by_user: bool,
-    path: std::path::PathBuf,
+    path: PathBuf,
 }
 
 impl Join {

@@ -53,20 +53,31 @@ pub(super) fn plan(build: &mut Build<'_>, devices: Devices) -> Result<Prepared> 
 /// The host's last turn: what holds for the program, and what tells others that the container exists.
 fn created(build: &mut Build<'_>, devices: Devices) {
     let options = build.request.options;
-    if devices != Devices::Unrestricted {
-        build.host_for(HostStep::Devices(devices), "/linux/resources/devices");
-        build.meanwhile();
-    }
-    build.host(HostStep::Record { running: options.at_once });
     if options.at_once {
         // Nobody acts on a container that runs before its `run` has said so; one that is created may be started.
+        build.host(HostStep::Record { running: true });
         build.meanwhile();
+        restrict(build, devices);
+    } else {
+        restrict(build, devices);
+        build.host(HostStep::Record { running: false });
     }
     if let Some(path) = &options.pidfd_socket {
         build.host(HostStep::SendPidfd { path: path.clone() });
     }
     if let Some(path) = &options.pid_file {
         build.host(HostStep::PidFile { path: path.clone() });
+    }
+}
+
+fn restrict(build: &mut Build<'_>, devices: Devices) {
+    // A program is there or not; of several writes the first denies all, and the child may be making its nodes.
+    let at_one_stroke = matches!(devices, Devices::Program(_));
+    if devices != Devices::Unrestricted {
+        build.host_for(HostStep::Devices(devices), "/linux/resources/devices");
+        if at_one_stroke {
+            build.meanwhile();
+        }
     }
 }
 

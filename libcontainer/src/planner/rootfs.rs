@@ -155,7 +155,7 @@ fn sysctls(build: &mut Build<'_>) {
 }
 
 /// A reference token of a JSON pointer (RFC 6901).
-fn escape(token: &str) -> String {
+pub(super) fn escape(token: &str) -> String {
     token.replace('~', "~0").replace('/', "~1")
 }
 

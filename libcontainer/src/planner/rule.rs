@@ -51,7 +51,7 @@ rules! {
     RootFirst: "the process becomes root of its user namespace before it makes other namespaces",
     ClosedFirst: "inherited descriptors are closed before anything else",
     OwnNames: "names are set in a uts namespace of the container",
-    OwnNetwork: "devices are brought up in a network namespace of the container",
+    OwnNetwork: "network devices are moved and brought up in a network namespace of the container",
     OwnMounts: "nothing is mounted before the mount namespace",
     PropagationFirst: "propagation is set before the first mount",
     RootIsBuilt: "the root is built after it is attached and before the pivot",

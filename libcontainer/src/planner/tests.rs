@@ -41,6 +41,7 @@ fn what_the_host_makes_is_undone() {
     let leaves_something = |step: &HostStep| match step {
         HostStep::Claim { .. } | HostStep::CreateCgroup { .. } | HostStep::PidFile { .. } => true,
         HostStep::Clone { .. } | HostStep::Adopt => true,
+        HostStep::CreateRdtGroup(_) | HostStep::MoveNetDevice(_) => true,
         // Parts of what another step made, or descriptors of this process.
         HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
         HostStep::IdNamespace { .. }
@@ -48,11 +49,22 @@ fn what_the_host_makes_is_undone() {
         | HostStep::LendTree(_)
         | HostStep::LendNamespace { .. } => false,
         HostStep::ConnectConsole { .. } | HostStep::SendPidfd { .. } => false,
-        HostStep::JoinCgroup | HostStep::IdMaps { .. } | HostStep::OomScore { .. } => false,
+        HostStep::JoinRdtGroups(_)
+        | HostStep::JoinCgroup
+        | HostStep::IdMaps { .. }
+        | HostStep::OomScore { .. } => false,
         #[cfg(feature = "fault-injection")]
         HostStep::Fail { .. } | HostStep::Die | HostStep::KillChild => false,
     };
-    for case in ["v2", "joined-user-and-pid", "user-namespace-hybrid", "limits-v1", "terminal"] {
+    for case in [
+        "v2",
+        "joined-user-and-pid",
+        "user-namespace-hybrid",
+        "limits-v1",
+        "terminal",
+        "network-devices",
+        "resource-groups",
+    ] {
         for entry in &golden(case).entries {
             if let Action::Host(step) = &entry.action {
                 assert_eq!(entry.undo().is_some(), leaves_something(step), "{step:?}");

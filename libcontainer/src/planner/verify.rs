@@ -6,6 +6,7 @@ use libcontainer_init::{Slot, Step, slot};
 use super::Plan;
 use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, Source, Template, Tree};
 use super::rule::{Rule, Violation};
+use crate::cgroup::Devices;
 
 /// Checks every rule; returns every violation, in order.
 #[must_use]
@@ -105,8 +106,10 @@ impl World {
 
     /// What the host does while the child is at work must not depend on what the child has yet to do.
     fn meanwhile(&mut self, entry: &Entry) {
-        let needs_nothing =
-            matches!(entry.action, Action::Host(HostStep::Devices(_) | HostStep::Record { running: true }));
+        let needs_nothing = matches!(
+            entry.action,
+            Action::Host(HostStep::Devices(Devices::Program(_)) | HostStep::Record { running: true })
+        );
         self.require(!entry.meanwhile || (needs_nothing && self.has_child_at_work), Rule::Meanwhile);
         self.has_child_at_work = entry.meanwhile || entry.actor != Actor::Host;
     }
@@ -151,6 +154,7 @@ impl World {
                 self.require(self.claimed, Rule::Claimed);
                 self.has_cgroup = true;
             }
+            HostStep::CreateRdtGroup(_) => self.require(self.claimed, Rule::Claimed),
             HostStep::Limit(_) | HostStep::Devices(_) => self.require(self.has_cgroup, Rule::CgroupExists),
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(*actor, *flags, *into_cgroup),
             _ => self.host_on_process(step),
@@ -202,6 +206,7 @@ impl World {
                 self.require(self.new_user, Rule::MapsFit);
                 self.is_mapped = true;
             }
+            HostStep::MoveNetDevice(_) => self.require(self.owns(libc::CLONE_NEWNET), Rule::OwnNetwork),
             HostStep::Record { .. } => self.recorded = true,
             _ => {}
         }

@@ -69,6 +69,7 @@ fn actors() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::ProcessExists, "v2", Move(record, clone)),
         (Rule::ProcessExists, "v1", Move(host!(HostStep::JoinCgroup), clone)),
         (Rule::ProcessExists, "joined-pid-hybrid", Move(host!(HostStep::JoinCgroup), host!(HostStep::Adopt))),
+        (Rule::ProcessExists, "resource-groups", Move(host!(HostStep::JoinRdtGroups(_)), clone)),
         (Rule::GateStartsTurn, "v2", Move(wait, exec)),
         (Rule::NoHostAfterGate, "v2", Move(record, exec)),
         (Rule::Meanwhile, "v2", Move(host!(HostStep::Devices(_)), host!(HostStep::LendTree(_)))),
@@ -77,10 +78,19 @@ fn actors() -> Vec<(Rule, &'static str, Damage)> {
             "v2",
             Change(|plan| plan.entries.iter_mut().for_each(|entry| entry.meanwhile = true)),
         ),
+        (
+            Rule::Meanwhile,
+            "v1",
+            Change(|plan| {
+                let writes = plan.entries.iter_mut().find(|entry| host!(HostStep::Devices(_))(entry));
+                writes.unwrap().meanwhile = true;
+            }),
+        ),
         (Rule::LastIsExec, "v2", Remove(exec)),
         (Rule::NothingAfterExec, "v2", Move(exec, child!(Step::NoNewPrivileges))),
         (Rule::Claimed, "v2", Remove(claim)),
         (Rule::Claimed, "at-once", Move(claim, host!(HostStep::LendTree(_)))),
+        (Rule::Claimed, "resource-groups", Move(claim, host!(HostStep::LendTree(_)))),
         (Rule::Recorded, "v2", Remove(record)),
         (Rule::Recorded, "no-process", Change(drop_gate_and_record)),
         (Rule::SlotFilled, "v2", Remove(host!(HostStep::LendTree(_)))),
@@ -124,6 +134,7 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::OwnNames, "v2", Move(child!(Step::Hostname { .. }), unshare)),
         (Rule::OwnNames, "joined-pod", Remove(child!(Step::Join { .. }))),
         (Rule::OwnNetwork, "v2", Move(child!(Step::LoopbackUp), unshare)),
+        (Rule::OwnNetwork, "network-devices", Move(host!(HostStep::MoveNetDevice(_)), unshare)),
         (Rule::OwnMounts, "v2", Remove(unshare)),
         (Rule::OwnMounts, "v2", Move(child!(Step::Propagate { .. }), unshare)),
         (Rule::PropagationFirst, "v2", Remove(child!(Step::Propagate { .. }))),

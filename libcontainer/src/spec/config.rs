@@ -31,6 +31,10 @@ pub struct Config {
     pub sysctl: Vec<Sysctl>,
     /// `/linux/devices`, in order.
     pub devices: Vec<Device>,
+    /// `/linux/netDevices`, sorted by name on the host.
+    pub net_devices: Vec<NetDevice>,
+    /// `/linux/intelRdt`
+    pub intel_rdt: Option<IntelRdt>,
     /// `/linux/maskedPaths`
     pub masked_paths: Vec<String>,
     /// `/linux/readonlyPaths`
@@ -214,6 +218,26 @@ pub struct Device {
     pub uid: u32,
     /// Group in the container.
     pub gid: u32,
+}
+
+/// A network device to be moved into the container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetDevice {
+    /// Its name on the host.
+    pub host: String,
+    /// Its name in the container, if another one: `net%d` stands for the first number that is free.
+    pub name: Option<String>,
+}
+
+/// `/linux/intelRdt`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IntelRdt {
+    /// `closID`; `/` is the default class.
+    pub class: Option<String>,
+    /// Lines for the class's schemata, `l3CacheSchema` and `memBwSchema` first.
+    pub schemata: Vec<String>,
+    /// Whether the container is monitored on its own.
+    pub enable_monitoring: bool,
 }
 
 /// What a device node is.

@@ -15,6 +15,7 @@ mod seccomp;
 mod tests;
 
 pub use config::*;
+pub(crate) use nodes::Node;
 
 use std::fs::File;
 use std::io::Read;

@@ -1,7 +1,5 @@
 //! The device nodes of a container: those that every container has, and the configuration's.
 
-use std::path::PathBuf;
-
 use super::{Config, Device, DeviceKind, Membership, MountKind};
 
 /// The nodes that every container has (runtime-spec, "Default Devices"); `/dev/console` belongs to the terminal.
@@ -56,12 +54,11 @@ impl Config {
         self.namespaces.user.membership != Membership::Host
     }
 
-    /// The paths of the host's devices that must be opened as facts.
-    pub(crate) fn devices_to_bind(&self) -> Vec<PathBuf> {
+    /// The devices of the host that must be opened as facts.
+    pub(crate) fn devices_to_bind(&self) -> Vec<Node> {
         if !self.binds_devices() {
             return Vec::new();
         }
-        let nodes = self.nodes().into_iter().filter(|node| node.device.kind != DeviceKind::Fifo);
-        nodes.map(|node| PathBuf::from(node.device.path)).collect()
+        self.nodes().into_iter().filter(|node| node.device.kind != DeviceKind::Fifo).collect()
     }
 }

@@ -133,10 +133,10 @@ pub(super) struct Linux {
     pub(super) masked_paths: Vec<String>,
     pub(super) readonly_paths: Vec<String>,
     pub(super) mount_label: String,
-    pub(super) intel_rdt: Asked,
+    pub(super) intel_rdt: Option<IntelRdt>,
     pub(super) memory_policy: Asked,
     pub(super) personality: Asked,
-    pub(super) net_devices: Asked,
+    pub(super) net_devices: BTreeMap<String, NetDevice>,
     pub(super) time_offsets: Asked,
 }
 
@@ -169,6 +169,23 @@ pub(super) struct Device {
     pub(super) file_mode: Option<u32>,
     pub(super) uid: i64,
     pub(super) gid: i64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NetDevice {
+    pub(super) name: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct IntelRdt {
+    #[serde(rename = "closID")]
+    pub(super) clos_id: String,
+    pub(super) schemata: Vec<String>,
+    pub(super) l3_cache_schema: String,
+    pub(super) mem_bw_schema: String,
+    pub(super) enable_monitoring: bool,
 }
 
 /// Whether a value asks for anything; its content does not matter. `null`, `""`, `[]` and `{}` ask for nothing.

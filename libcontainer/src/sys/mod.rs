@@ -3,6 +3,7 @@
 pub(crate) mod atomic;
 pub(crate) mod file;
 pub(crate) mod namespace;
+pub(crate) mod netlink;
 pub(crate) mod pidfd;
 pub(crate) mod procfs;
 pub(crate) mod raw;

@@ -46,10 +46,15 @@ impl Procfs {
     /// long as the machine is up, which the pid alone does not: numbers are used again.
     /// `None` if there is no such process.
     pub(crate) fn start_time(&self, pid: Pid) -> Result<Option<u64>> {
+        Ok(self.stat(pid)?.map(|stat| stat.start_time))
+    }
+
+    /// What the kernel tells of process `pid`, `None` if it has been reaped.
+    pub(crate) fn stat(&self, pid: Pid) -> Result<Option<Stat>> {
         let path = format!("{}/stat", pid.as_raw_nonzero());
         let read = self.open_file(&path, OFlags::RDONLY).and_then(|file| read_bounded(file, STAT_LIMIT));
         match read {
-            Ok(stat) => parse_start_time(&stat)
+            Ok(stat) => Stat::parse(&stat)
                 .map(Some)
                 .ok_or_else(|| Error::new(ErrorKind::Os, format!("/proc/{path} has an unknown form"))),
             // The process may be reaped after the open; reading is ESRCH then.
@@ -65,13 +70,47 @@ impl AsFd for Procfs {
     }
 }
 
-/// Field 22 of `/proc/PID/stat`. The name in field 2 is chosen by the process and may contain blanks
-/// and brackets, so fields are counted from the last closing bracket.
-fn parse_start_time(stat: &[u8]) -> Option<u64> {
-    const FIELDS_FROM_NAME_TO_START_TIME: usize = 22 - 3;
-    let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
-    let fields = std::str::from_utf8(stat.get(end_of_name + 1..)?).ok()?;
-    fields.split_ascii_whitespace().nth(FIELDS_FROM_NAME_TO_START_TIME)?.parse().ok()
+/// What is needed of `/proc/PID/stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stat {
+    /// Field 22.
+    pub(crate) start_time: u64,
+    /// Field 9, `PF_*` of the kernel's `sched.h`.
+    flags: u64,
+    /// Field 52, as `wait` gives it; 0 as well if we may not see it.
+    exit_code: i32,
+}
+
+/// Forked, and not executed anything since: the kernel keeps this even of a zombie.
+const PF_FORKNOEXEC: u64 = 0x40;
+
+impl Stat {
+    /// The name in field 2 is chosen by the process and may contain blanks and brackets, so fields are counted from
+    /// the last closing bracket.
+    fn parse(stat: &[u8]) -> Option<Self> {
+        const FIRST: usize = 3;
+        let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
+        let fields = std::str::from_utf8(stat.get(end_of_name + 1..)?).ok()?;
+        let field = |number: usize| fields.split_ascii_whitespace().nth(number - FIRST);
+        let flags = field(9)?.parse().ok()?;
+        let start_time = field(22)?.parse().ok()?;
+        let exit_code = field(52)?.parse().ok()?;
+        Some(Self { start_time, flags, exit_code })
+    }
+
+    /// Whether the process has executed a program since it was forked.
+    pub(crate) fn has_executed(self) -> bool {
+        self.flags & PF_FORKNOEXEC == 0
+    }
+
+    /// How the process ended, in words; it must be about to end, or have ended.
+    pub(crate) fn describe_end(self) -> String {
+        match (self.exit_code & 0x7f, self.exit_code >> 8) {
+            (0, 0) => "ended".to_owned(),
+            (0, code) => format!("ended with code {code}"),
+            (signal, _) => format!("was killed by signal {signal}"),
+        }
+    }
 }
 
 /// A path by which the kernel finds an open descriptor of this process again.
@@ -91,15 +130,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_start_time_is_found_whatever_the_name() {
+    fn the_fields_are_found_whatever_the_name() {
         let line = |name: &str| {
-            format!("7 ({name}) S 1 7 7 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 4711 1 2 3").into_bytes()
+            let from_23_to_51 = "0 ".repeat(29);
+            format!("7 ({name}) S 1 7 7 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 4711 {from_23_to_51}9")
+                .into_bytes()
         };
         for name in ["sh", "a b", "x) S 1 (", ")", ""] {
-            assert_eq!(parse_start_time(&line(name)), Some(4711), "{name:?}");
+            let expected = Stat { start_time: 4711, flags: 4194560, exit_code: 9 };
+            assert_eq!(Stat::parse(&line(name)), Some(expected), "{name:?}");
         }
-        assert_eq!(parse_start_time(b"7 (sh) S 1 7"), None);
-        assert_eq!(parse_start_time(b"7 sh S"), None);
+        assert_eq!(Stat::parse(b"7 (sh) S 1 7"), None);
+        assert_eq!(Stat::parse(b"7 sh S"), None);
+    }
+
+    #[test]
+    fn a_program_that_was_executed_is_told_from_the_process_that_should_have() {
+        let procfs = Procfs::open().unwrap();
+        let mut child = std::process::Command::new("sh").args(["-c", "kill -9 $$"]).spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let process = crate::sys::pidfd::Process::find(pid, procfs.start_time(pid).unwrap().unwrap());
+        assert!(process.unwrap().unwrap().wait_ended(None).unwrap());
+        let zombie = procfs.stat(pid).unwrap().unwrap();
+        assert!(zombie.has_executed());
+        assert_eq!(zombie.describe_end(), "was killed by signal 9");
+        child.wait().unwrap();
+        assert!(!Stat { flags: PF_FORKNOEXEC | 4, ..zombie }.has_executed());
+        assert_eq!(Stat { exit_code: 1 << 8, ..zombie }.describe_end(), "ended with code 1");
     }
 
     #[test]

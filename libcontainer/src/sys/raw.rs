@@ -64,6 +64,34 @@ pub(crate) fn execveat(executable: BorrowedFd<'_>, arguments: &[CString], enviro
     result.err().unwrap_or(Errno::IO)
 }
 
+/// The kernel explains errors in words.
+pub(crate) const NETLINK_EXT_ACK: i32 = 11;
+/// The kernel refuses what it does not understand, and lists only what was asked for.
+pub(crate) const NETLINK_GET_STRICT_CHK: i32 = 12;
+/// The header of an acknowledgement: of the request, only the header is repeated.
+pub(crate) const NLM_F_CAPPED: u16 = 0x100;
+/// The header of an acknowledgement: attributes follow.
+pub(crate) const NLM_F_ACK_TLVS: u16 = 0x200;
+/// Such an attribute: the kernel's words.
+pub(crate) const NLMSGERR_ATTR_MSG: u16 = 1;
+
+/// Switches an option of a netlink socket on.
+pub(crate) fn netlink_option(socket: BorrowedFd<'_>, option: i32) -> Result<(), Errno> {
+    let on: i32 = 1;
+    // SAFETY: the kernel only reads `on`, whose true size is passed, and `socket` is open for as long as it is
+    // borrowed.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_NETLINK,
+            option,
+            (&raw const on).cast(),
+            size_of::<i32>() as libc::socklen_t,
+        )
+    };
+    check(result.into())
+}
+
 fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
     strings.iter().map(CString::as_c_str).map(CStr::as_ptr).chain([ptr::null()]).collect()
 }

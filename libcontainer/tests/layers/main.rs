@@ -21,9 +21,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("bundle", &["error", "spec"]),
     ("seccomp", &["error", "spec", "init"]),
     ("cgroup", &["error"]),
-    ("facts", &["error", "sys", "spec", "cgroup"]),
-    ("planner", &["error", "spec", "seccomp", "cgroup", "facts", "init"]),
-    ("container::record", &["error", "sys"]),
+    ("resctrl", &["error", "cgroup"]),
+    ("facts", &["error", "sys", "spec", "cgroup", "resctrl"]),
+    ("planner", &["error", "spec", "seccomp", "cgroup", "resctrl", "facts", "init"]),
+    ("container::record", &["error", "sys", "resctrl"]),
     ("container::store", &["error", "id", "sys", "container::record"]),
     (
         "launch",
@@ -33,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sys",
             "spec",
             "cgroup",
+            "resctrl",
             "facts",
             "planner",
             "container::record",
@@ -50,6 +52,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "exe",
             "bundle",
             "cgroup",
+            "resctrl",
             "facts",
             "planner",
             "container::record",
@@ -63,6 +66,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// What the planner, which is pure, may use of modules that are not.
 const PLANNER_USES: &[(&str, &[&str])] = &[
     ("cgroup", &["place", "limits", "Placement", "Limits", "Write", "Devices", "Layout", "Hierarchy"]),
+    ("resctrl", &["Group", "Membership", "disagreement"]),
     ("facts", &["Facts", "PathFact"]),
     ("init", &["step", "slot", "attr", "Step", "Slot", "Text", "Words"]),
 ];

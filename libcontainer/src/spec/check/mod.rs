@@ -4,7 +4,9 @@ mod capabilities;
 mod devices;
 mod env;
 mod idmap;
+mod intel_rdt;
 mod namespaces;
+mod net_devices;
 mod process;
 mod propagation;
 mod rlimits;
@@ -44,6 +46,8 @@ pub(super) fn config(raw: Spec, bundle: &Path) -> Checked<Config> {
         gid_maps,
         sysctl,
         devices: devices::devices(linux.devices)?,
+        net_devices: net_devices::net_devices(linux.net_devices, &namespaces)?,
+        intel_rdt: intel_rdt::intel_rdt(linux.intel_rdt)?,
         masked_paths: text::absolute_paths(linux.masked_paths, "/linux/maskedPaths")?,
         readonly_paths: text::absolute_paths(linux.readonly_paths, "/linux/readonlyPaths")?,
         rootfs_propagation: top::rootfs_propagation(&linux.rootfs_propagation)?,

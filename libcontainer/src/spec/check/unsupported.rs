@@ -40,10 +40,8 @@ fn hooks(hooks: &Hooks) -> Checked {
 
 fn linux(linux: &Linux) -> Checked {
     let values = [
-        ("/linux/intelRdt", linux.intel_rdt),
         ("/linux/memoryPolicy", linux.memory_policy),
         ("/linux/personality", linux.personality),
-        ("/linux/netDevices", linux.net_devices),
         ("/linux/timeOffsets", linux.time_offsets),
     ];
     refuse_each(&values, NOT_YET)

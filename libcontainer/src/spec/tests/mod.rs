@@ -2,10 +2,12 @@
 
 mod fixtures;
 mod idmaps;
+mod intel_rdt;
 mod json;
 mod linux;
 mod load;
 mod mounts;
+mod net_devices;
 mod never_panics;
 mod process;
 mod sysctl;

@@ -37,8 +37,6 @@ fn what_later_versions_do_for_the_process() {
 fn what_later_versions_do_for_linux() {
     refused_unless_empty("/linux/personality", &json!({"domain": "LINUX32"}));
     refused_unless_empty("/linux/memoryPolicy", &json!({"mode": "MPOL_BIND", "nodes": "0"}));
-    refused_unless_empty("/linux/intelRdt", &json!({"closID": "x"}));
-    refused_unless_empty("/linux/netDevices", &json!({"eth0": {}}));
     refused_unless_empty("/linux/timeOffsets", &json!({"monotonic": {"secs": 1}}));
 }
 

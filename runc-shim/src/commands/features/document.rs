@@ -26,7 +26,7 @@ pub(super) struct Linux {
     pub(super) seccomp: Seccomp,
     pub(super) apparmor: Enabled,
     pub(super) selinux: Enabled,
-    pub(super) intel_rdt: Enabled,
+    pub(super) intel_rdt: IntelRdt,
     pub(super) mount_extensions: MountExtensions,
     pub(super) net_devices: Enabled,
 }
@@ -50,6 +50,13 @@ pub(super) struct Seccomp {
     pub(super) archs: List,
     pub(super) known_flags: List,
     pub(super) supported_flags: List,
+}
+
+#[derive(serde::Serialize)]
+pub(super) struct IntelRdt {
+    pub(super) enabled: bool,
+    pub(super) schemata: bool,
+    pub(super) monitoring: bool,
 }
 
 #[derive(serde::Serialize)]

@@ -9,7 +9,7 @@ use super::{Command, Context};
 use crate::cli::Arguments;
 use crate::failure::Failure;
 use crate::output;
-use document::{Cgroup, Enabled, Features, Linux, List, MountExtensions, Seccomp};
+use document::{Cgroup, Enabled, Features, IntelRdt, Linux, List, MountExtensions, Seccomp};
 
 pub(super) const COMMAND: Command = Command {
     name: "features",
@@ -55,9 +55,9 @@ fn linux(capabilities: List) -> Linux {
         },
         apparmor: yes,
         selinux: yes,
-        intel_rdt: no,
+        intel_rdt: IntelRdt { enabled: true, schemata: true, monitoring: true },
         mount_extensions: MountExtensions { idmap: no },
-        net_devices: no,
+        net_devices: yes,
     }
 }
 
@@ -90,6 +90,7 @@ mod tests {
             linux.mount_extensions().as_ref().unwrap().idmap().as_ref().unwrap().enabled(),
             &Some(false)
         );
+        assert_eq!(linux.intel_rdt().as_ref().unwrap().enabled(), &Some(true));
         assert!(read.annotations().as_ref().unwrap().contains_key("io.github.runc-shim.version"));
     }
 

@@ -1,0 +1,57 @@
+//! The configurations whose plans are gone through.
+
+use std::fs;
+
+use integration::harness::*;
+use serde_json::json;
+
+/// What `runc spec` writes.
+pub(super) fn default() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        config.probe(&["exit", "7"]);
+    });
+    sandbox
+}
+
+/// The same in a user namespace, as another user.
+pub(super) fn user_namespace() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        config.probe(&["exit", "7"]).user_namespace(100_000, 65_536);
+        config["process"]["user"] = json!({"uid": 1000, "gid": 1000, "additionalGids": [29]});
+        config["process"]["oomScoreAdj"] = json!(100);
+    });
+    sandbox
+}
+
+/// Joins what only a process between the host and the container can join.
+pub(super) fn joined() -> (Sandbox, Holder) {
+    let holder = Holder::new(&["--pid", "--fork", "--time", "--net", "--uts"]);
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        config.probe(&["exit", "7"]);
+        config.as_object_mut().unwrap().remove("hostname");
+        for (kind, name) in
+            [("pid", "pid_for_children"), ("time", "time_for_children"), ("network", "net"), ("uts", "uts")]
+        {
+            config.join(kind, &holder.namespace(name));
+        }
+    });
+    (sandbox, holder)
+}
+
+/// Docker's, with the files that its daemon would have made.
+pub(super) fn docker() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let mut config = Config::parse(include_str!("../../../fixtures/configs/docker.json"));
+    config.probe(&["exit", "7"]);
+    config["linux"]["cgroupsPath"] = json!(format!("/docker/{}", sandbox.id()));
+    for mount in config["mounts"].as_array_mut().unwrap().iter_mut().filter(|mount| mount["type"] == "bind") {
+        let file = sandbox.file(mount["destination"].as_str().unwrap().rsplit('/').next().unwrap());
+        fs::write(&file, "made by the daemon\n").unwrap();
+        mount["source"] = json!(file);
+    }
+    sandbox.write(&config);
+    sandbox
+}

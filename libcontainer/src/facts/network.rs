@@ -1,0 +1,38 @@
+//! What the network devices of a configuration need to know of the host; asked only if there are any.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{fstat, stat};
+
+use crate::spec::Config;
+use crate::sys::netlink::Socket;
+use crate::{Error, ErrorKind, Result};
+
+/// The devices that the caller's network namespace does not have.
+pub(super) fn missing_devices(config: &Config) -> Result<BTreeSet<String>> {
+    let mut missing = BTreeSet::new();
+    if config.net_devices.is_empty() {
+        return Ok(missing);
+    }
+    let failed = |refused| Error::new(ErrorKind::Os, format!("/linux/netDevices: {refused}"));
+    let mut socket = Socket::open().map_err(failed)?;
+    for device in &config.net_devices {
+        if socket.link(&device.host).map_err(failed)?.is_none() {
+            missing.insert(device.host.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// Whether the network namespace to be joined is the one where the devices are.
+pub(super) fn joins_own(config: &Config, namespaces: &BTreeMap<u32, OwnedFd>) -> Result<bool> {
+    const OWN: &str = "/proc/thread-self/ns/net";
+    let Some(joined) = namespaces.get(&(libc::CLONE_NEWNET as u32)) else { return Ok(false) };
+    if config.net_devices.is_empty() {
+        return Ok(false);
+    }
+    let own = stat(OWN).map_err(|errno| Error::os(format_args!("stat {OWN}"), errno))?;
+    let joined = fstat(joined).map_err(|errno| Error::os("fstat of the network namespace", errno))?;
+    Ok((own.st_dev, own.st_ino) == (joined.st_dev, joined.st_ino))
+}
