@@ -29,6 +29,9 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
     for mount in &config.mounts {
         if let MountKind::Bind { source, recursive } = &mount.kind {
             let (fact, handle) = look_at_source(source, *recursive, purpose);
+            if fact == (PathFact::Missing { errno: libc::EMFILE }) {
+                return Err(too_many_open(mount.index));
+            }
             sources.insert(mount.index, fact);
             handles.sources.extend(handle.map(|handle| (mount.index, handle)));
         }
@@ -52,6 +55,13 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
         joins_own_network: network::joins_own(config, &handles.namespaces)?,
     };
     Ok((facts, handles))
+}
+
+fn too_many_open(mount: usize) -> Error {
+    let what = format_args!(
+        "/mounts/{mount}/source: each bind is an open file until it is mounted; raise the limit (ulimit -n)"
+    );
+    Error::os(what, Errno::MFILE)
 }
 
 /// A path that was opened, or why it could not be.

@@ -7,8 +7,8 @@ use libcontainer_init::attr::MountAttr;
 use libcontainer_init::step::Filesystem;
 use serde_json::{Value, json};
 
-use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, NewFilesystem, Source, Tree};
-use super::{Plan, Pool};
+use super::entry::{Action, Actor, Entry, HostStep};
+use super::{Plan, Pool, describe_tree};
 use crate::cgroup::Devices;
 use crate::spec::{IdMap, attr};
 
@@ -190,7 +190,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::IdNamespace { number, maps: ids } => {
             format!("make id namespace {number} users {} groups {}", maps(&ids.uids), maps(&ids.gids))
         }
-        HostStep::LendTree(lent) => tree(pool, lent),
+        HostStep::LendTree(lent) => describe_tree::tree(pool, lent),
         HostStep::LendNamespace { path, kind, .. } => {
             format!("lend {} namespace {}", namespaces(*kind), path.display())
         }
@@ -253,47 +253,6 @@ fn device_policy(devices: &Devices) -> String {
     }
 }
 
-fn tree(pool: &Pool, tree: &Tree) -> String {
-    let slot = tree.slot_text();
-    let mut text = match &tree.source {
-        Source::New(new) => new_filesystem(pool, &slot, new),
-        _ if tree.recursive => format!("lend tree {slot} {}", tree.path.display()),
-        _ => format!("lend mount {slot} {}", tree.path.display()),
-    };
-    if let Some(idmap) = tree.idmap {
-        let all = if idmap.recursive { " and all below" } else { "" };
-        let ids = match idmap.namespace {
-            IdNamespace::Made(number) => format!("id namespace {number}"),
-            IdNamespace::Joined => "the joined user namespace".into(),
-        };
-        text.push_str(&format!(", ids of it{all} by {ids}"));
-    }
-    for (attr, all) in [(&tree.all, ", all below: "), (&tree.top, ", itself: ")] {
-        if !attr.is_empty() {
-            text.push_str(all);
-            text.push_str(&attributes(attr));
-        }
-    }
-    text
-}
-
-fn new_filesystem(pool: &Pool, slot: &str, new: &NewFilesystem) -> String {
-    let options = pool.show_config(new.fs.config);
-    let options = if options.is_empty() { options } else { format!(" ({options})") };
-    let from = new.template.as_ref().map_or(String::new(), |template| {
-        let what = if template.contents { "with a copy of" } else { "with the mode of" };
-        let holder = template.tree.map_or(String::new(), |slot| format!(" of #{}", slot.0));
-        format!(" {what} {}{holder}", template.path)
-    });
-    format!("lend new {} {slot}{options}{from}", pool.show(new.fs.fstype))
-}
-
-impl Tree {
-    fn slot_text(&self) -> String {
-        format!("#{}", self.slot.0)
-    }
-}
-
 fn mount(pool: &Pool, fs: &Filesystem, attr: &MountAttr, target: &str) -> String {
     let options = pool.show_config(fs.config);
     let attributes = attributes(&MountAttr { set: fs.attributes, ..*attr });
@@ -337,7 +296,7 @@ fn propagation_name(flag: u64) -> &'static str {
     }
 }
 
-fn attributes(attribute: &MountAttr) -> String {
+pub(super) fn attributes(attribute: &MountAttr) -> String {
     let names = [
         (attr::RDONLY, "ro", "rw"),
         (attr::NOSUID, "nosuid", "suid"),

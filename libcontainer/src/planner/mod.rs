@@ -6,6 +6,7 @@
 mod build;
 mod cgroups;
 mod describe;
+mod describe_tree;
 mod devices;
 mod entry;
 mod filesystems;
