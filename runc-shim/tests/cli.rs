@@ -284,5 +284,5 @@ fn spec_writes_what_runc_writes() {
 fn features_is_a_document() {
     let features: Value = serde_json::from_str(&Shim::new().run_bare(&["features"]).succeeded()).unwrap();
     assert_eq!(features["ociVersionMax"], "1.3.0");
-    assert_eq!(features["linux"]["mountExtensions"]["idmap"]["enabled"], false);
+    assert_eq!(features["linux"]["mountExtensions"]["idmap"]["enabled"], true);
 }

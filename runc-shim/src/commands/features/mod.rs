@@ -40,7 +40,6 @@ fn document(capabilities: List) -> Features {
 
 fn linux(capabilities: List) -> Linux {
     let yes = Enabled { enabled: true };
-    let no = Enabled { enabled: false };
     Linux {
         namespaces: lists::NAMESPACES,
         capabilities,
@@ -56,7 +55,7 @@ fn linux(capabilities: List) -> Linux {
         apparmor: yes,
         selinux: yes,
         intel_rdt: IntelRdt { enabled: true, schemata: true, monitoring: true },
-        mount_extensions: MountExtensions { idmap: no },
+        mount_extensions: MountExtensions { idmap: yes },
         net_devices: yes,
     }
 }
@@ -88,7 +87,7 @@ mod tests {
         assert_eq!(linux.cgroup().as_ref().unwrap().systemd(), &Some(false));
         assert_eq!(
             linux.mount_extensions().as_ref().unwrap().idmap().as_ref().unwrap().enabled(),
-            &Some(false)
+            &Some(true)
         );
         assert_eq!(linux.intel_rdt().as_ref().unwrap().enabled(), &Some(true));
         assert!(read.annotations().as_ref().unwrap().contains_key("io.github.runc-shim.version"));
