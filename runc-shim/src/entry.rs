@@ -50,14 +50,19 @@ unsafe extern "C" fn seal(stack: *const usize) {
     if !unsafe { is_needed(arguments) } {
         return;
     }
-    let Some(executable) = open_self().filter(|file| !is_mount(*file)) else { return };
-    let Some(mount) = read_only_mount(executable) else { return };
-    let empty = c"".as_ptr() as usize;
-    let at_empty_path = libc::AT_EMPTY_PATH as usize;
-    call(libc::SYS_execveat, [mount, empty, arguments as usize, environment as usize, at_empty_path]);
-    // Both descriptors close on an execution; what follows opens its own.
-    call(libc::SYS_close, [mount, 0, 0, 0, 0]);
-    call(libc::SYS_close, [executable, 0, 0, 0, 0]);
+    let Some(executable) = open_self() else { return };
+    if !is_mount(executable)
+        && let Some(mount) = open_mount(executable)
+    {
+        if make_read_only(mount) {
+            let empty = c"".as_ptr() as usize;
+            let at_empty_path = libc::AT_EMPTY_PATH as usize;
+            call(libc::SYS_execveat, [mount, empty, arguments as usize, environment as usize, at_empty_path]);
+        }
+        close(mount);
+    }
+    // Nothing may stay open: it could have the number of a standard stream that the caller has closed.
+    close(executable);
 }
 
 /// Whether a command that makes a process in a container is among the arguments. Something else of such a name costs a
@@ -110,16 +115,23 @@ fn is_mount(file: usize) -> bool {
         || unsafe { found.assume_init_ref() }.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0
 }
 
-fn read_only_mount(executable: usize) -> Option<usize> {
+fn open_mount(executable: usize) -> Option<usize> {
     let empty = c"".as_ptr() as usize;
     let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | libc::AT_EMPTY_PATH as u32;
-    let mount = call(libc::SYS_open_tree, [executable, empty, flags as usize, 0, 0])?;
+    call(libc::SYS_open_tree, [executable, empty, flags as usize, 0, 0])
+}
+
+fn make_read_only(mount: usize) -> bool {
+    let empty = c"".as_ptr() as usize;
     let read_only =
         libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
     let attributes = (&raw const read_only) as usize;
     let size = size_of::<libc::mount_attr>();
-    call(libc::SYS_mount_setattr, [mount, empty, libc::AT_EMPTY_PATH as usize, attributes, size])?;
-    Some(mount)
+    call(libc::SYS_mount_setattr, [mount, empty, libc::AT_EMPTY_PATH as usize, attributes, size]).is_some()
+}
+
+fn close(descriptor: usize) {
+    call(libc::SYS_close, [descriptor, 0, 0, 0, 0]);
 }
 
 /// A system call; `None` if it failed. Callers pass what the call's man page asks for.

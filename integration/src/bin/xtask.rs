@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use integration::bench;
-use integration::xtask::{Error, Result, build, demo, symbols, test};
+use integration::xtask::{Error, Result, build, demo, fuzz, symbols, test};
 use lexopt::prelude::*;
 
 const USAGE: &str = "\
@@ -13,6 +13,7 @@ usage: cargo xtask TASK
   demo       build it, make a bundle, and run a container from it
   test       run every check and test of the project
   bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
+  fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
   symbols    show that the container's first process cannot allocate or panic
 ";
 
@@ -39,6 +40,9 @@ fn run() -> Result<()> {
     };
     if task == "bench" {
         return bench::run(&bench::Options::parse(args).map_err(usage)?);
+    }
+    if task == "fuzz" {
+        return fuzz::run(&fuzz::Options::parse(args).map_err(usage)?);
     }
     if let Some(extra) = args.next().map_err(usage)? {
         return Err(usage(extra.unexpected()));

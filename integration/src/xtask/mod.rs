@@ -1,10 +1,11 @@
-//! The project's tasks: `cargo xtask build|demo|test|bench|symbols`.
+//! The project's tasks: `cargo xtask build|demo|test|bench|fuzz|symbols`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub mod build;
 pub mod demo;
+pub mod fuzz;
 pub mod process;
 pub mod symbols;
 pub mod test;

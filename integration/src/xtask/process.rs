@@ -8,7 +8,22 @@ use super::{Error, Result, workspace};
 /// Cargo itself, in the workspace: the one that runs this task where there is one.
 #[must_use]
 pub fn cargo() -> Command {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    in_workspace(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+}
+
+/// The cargo of another toolchain, which only rustup can find.
+#[must_use]
+pub fn cargo_of(toolchain: &str) -> Command {
+    let mut command = in_workspace("cargo".into());
+    // Set by the cargo that started us; they name its own toolchain, and would win.
+    for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(name);
+    }
+    command.arg(format!("+{toolchain}"));
+    command
+}
+
+fn in_workspace(program: OsString) -> Command {
     let mut command = Command::new(program);
     command.current_dir(workspace());
     // Set by the cargo that started us for our own package; a build script below would read them as its own.

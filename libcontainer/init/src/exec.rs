@@ -7,18 +7,18 @@ use crate::{Fault, Result, sys};
 /// `_NSIG` of the kernel.
 const LAST_SIGNAL: i32 = 64;
 
-/// The first candidate that may be executed. If there is none, the most telling errno: a file that may not be
-/// executed says more than ten folders without it.
+/// The first candidate that may be executed. If there is none, the errno of the only one; of several, found by `PATH`,
+/// none is the one that was meant, and the program does not exist.
 pub(crate) fn find<'a>(program: &Program<'a>, candidates: Text) -> Result<CText<'a>> {
-    let mut errno = libc::ENOENT;
+    let (mut count, mut errno) = (0usize, libc::ENOENT);
     for candidate in split(program.text(candidates)?) {
         match check(candidate) {
             Ok(()) => return Ok(candidate),
-            Err(Fault { errno: libc::ENOENT, .. }) => {}
             Err(fault) => errno = fault.errno,
         }
+        count = count.wrapping_add(1);
     }
-    Err(Fault { op: Op::Find, errno })
+    Err(Fault { op: Op::Find, errno: if count > 1 { libc::ENOENT } else { errno } })
 }
 
 fn check(candidate: CText<'_>) -> Result<()> {

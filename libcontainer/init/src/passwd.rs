@@ -1,9 +1,10 @@
 //! `HOME`, looked up in the container's own passwd file after its mounts, without allocating.
 
-use libc::{O_NOCTTY, O_NONBLOCK, O_RDONLY, S_IFREG};
+use libc::{O_NOCTTY, O_NONBLOCK, O_PATH, O_RDONLY, S_IFREG};
 
 use crate::buffer::Buffer;
 use crate::program::CText;
+use crate::sys::Handle;
 use crate::{Result, resolve, sys};
 
 /// How much of a passwd file is read: an image could bring an endless one.
@@ -24,10 +25,15 @@ pub(crate) fn home(root: i32, uid: u32, home: &mut Buffer) -> Result<()> {
 }
 
 fn scan(root: i32, uid: u32, home: &mut Buffer) -> bool {
-    let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
-    let Ok(file) = resolve::open(root, CText::literal(c"/etc/passwd"), flags) else { return false };
-    let is_file = sys::stat(file.fd(), CText::literal(c""), 0).is_ok_and(|stat| stat.is(S_IFREG));
-    if !is_file {
+    let path = CText::literal(c"/etc/passwd");
+    let is_file =
+        |file: &Handle| sys::stat(file.fd(), CText::literal(c""), 0).is_ok_and(|stat| stat.is(S_IFREG));
+    // Opening a device is an act already, so what it is comes first.
+    if !resolve::open(root, path, O_PATH).as_ref().is_ok_and(is_file) {
+        return false;
+    }
+    let Ok(file) = resolve::open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY) else { return false };
+    if !is_file(&file) {
         return false;
     }
     let mut line = Line::new(uid);

@@ -44,9 +44,10 @@ pub(crate) fn attach(program: &Program<'_>, at: Text) -> Result<()> {
 pub(crate) fn pivot(program: &Program<'_>) -> Result<()> {
     sys::fchdir(program.slot(ROOT)?)?;
     sys::pivot_root_here()?;
-    // Now "." is the old root. Its unmounting must not travel to the host.
+    // The unmounting of the old root must not travel to the host. A path that ends in ".." leads to what is stacked on
+    // the root, one that ends in "." to the new root below it.
     let slave = MountAttr { propagation: libc::MS_SLAVE, ..MountAttr::default() };
-    sys::mount_setattr_at(libc::AT_FDCWD, CText::literal(c"."), true, &slave)?;
+    sys::mount_setattr_at(libc::AT_FDCWD, CText::literal(c".."), true, &slave)?;
     sys::detach_here()?;
     sys::chdir(ROOT_PATH)
 }

@@ -92,7 +92,11 @@ impl<'a> Context<'_, 'a> {
             Step::BecomeRoot => ids::become_root(),
             Step::ResetAffinity => sys::reset_affinity(),
             Step::NewSession => sys::setsid(),
-            Step::Keyring { name } => self.program.text(name).and_then(sys::join_session_keyring),
+            Step::Keyring { name } => match self.program.text(name).and_then(sys::join_session_keyring) {
+                // A kernel without keyrings has nothing that could be shared.
+                Err(Fault { errno: libc::ENOSYS, .. }) => Ok(()),
+                joined => joined,
+            },
             Step::LoopbackUp => sys::loopback_up(),
             Step::ProcWrite { path, value } => self.proc_write(path, value),
             Step::Hostname { name } => {

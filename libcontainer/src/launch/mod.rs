@@ -128,7 +128,7 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
         resctrl: launch.plan.resctrl(),
-        own_pid_namespace: launch.config.namespaces.pid.membership != crate::spec::Membership::Host,
+        own_pid_namespace: launch.config.namespaces.pid.membership == crate::spec::Membership::New,
         has_process: launch.config.process.is_some(),
         late: late_steps(launch.plan),
     }

@@ -5,6 +5,7 @@
 mod check;
 mod config;
 mod json;
+pub mod known;
 mod mount;
 mod nodes;
 mod problem;

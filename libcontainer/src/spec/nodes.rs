@@ -22,8 +22,11 @@ impl Config {
     /// The defaults that the configuration does not define itself, and its own devices. A `/dev` that is bound from
     /// the host has its nodes, and must not get ours.
     pub(crate) fn nodes(&self) -> Vec<Node> {
+        if self.has_foreign_dev() {
+            return Vec::new();
+        }
         let is_own = |path: &str| self.devices.iter().any(|own| own.path == path);
-        let defaults = DEFAULTS.iter().filter(|(path, ..)| !self.has_foreign_dev() && !is_own(path));
+        let defaults = DEFAULTS.iter().filter(|(path, ..)| !is_own(path));
         let defaults = defaults.map(|&(path, major, minor)| Node {
             device: Device {
                 path: path.into(),

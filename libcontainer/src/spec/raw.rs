@@ -30,6 +30,7 @@ pub(super) struct Spec {
     pub(super) windows: Asked,
     pub(super) vm: Asked,
     pub(super) zos: Asked,
+    pub(super) freebsd: Asked,
 }
 
 #[derive(Default, Deserialize)]
@@ -186,6 +187,11 @@ pub(super) struct IntelRdt {
     pub(super) l3_cache_schema: String,
     pub(super) mem_bw_schema: String,
     pub(super) enable_monitoring: bool,
+    /// Until 1.2 of the spec, for what is one file system group for both.
+    #[serde(rename = "enableCMT")]
+    pub(super) enable_cmt: bool,
+    #[serde(rename = "enableMBM")]
+    pub(super) enable_mbm: bool,
 }
 
 /// Whether a value asks for anything; its content does not matter. `null`, `""`, `[]` and `{}` ask for nothing.

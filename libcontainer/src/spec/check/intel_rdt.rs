@@ -14,7 +14,7 @@ pub(super) fn intel_rdt(raw: Option<raw::IntelRdt>) -> Checked<Option<IntelRdt>>
     Ok(Some(IntelRdt {
         schemata: lines(&raw)?,
         class: class(raw.clos_id)?,
-        enable_monitoring: raw.enable_monitoring,
+        enable_monitoring: raw.enable_monitoring || raw.enable_cmt || raw.enable_mbm,
     }))
 }
 

@@ -22,8 +22,10 @@ use super::problem::Checked;
 use super::raw::Spec;
 use super::{mount, seccomp};
 
+pub(super) use capabilities::CAPABILITIES;
 pub(super) use idmap::lists as id_maps;
-pub(super) use propagation::propagation;
+pub(super) use namespaces::NAMESPACES;
+pub(super) use propagation::{PROPAGATIONS, propagation};
 pub(super) use text::{c_string, entries, path as path_text};
 
 /// Checks a whole document.

@@ -18,23 +18,27 @@ pub(super) fn namespaces(list: &[raw::Namespace]) -> Checked<Namespaces> {
     Ok(namespaces)
 }
 
+type Slot = fn(&mut Namespaces) -> &mut Namespace;
+
+/// The types, and where each one's choice is kept.
+pub(in crate::spec) const NAMESPACES: [(&str, Slot); 8] = [
+    ("cgroup", |all| &mut all.cgroup),
+    ("ipc", |all| &mut all.ipc),
+    ("mount", |all| &mut all.mount),
+    ("network", |all| &mut all.network),
+    ("pid", |all| &mut all.pid),
+    ("time", |all| &mut all.time),
+    ("user", |all| &mut all.user),
+    ("uts", |all| &mut all.uts),
+];
+
 fn slot<'a>(namespaces: &'a mut Namespaces, kind: &str) -> Option<&'a mut Namespace> {
-    Some(match kind {
-        "user" => &mut namespaces.user,
-        "pid" => &mut namespaces.pid,
-        "mount" => &mut namespaces.mount,
-        "network" => &mut namespaces.network,
-        "ipc" => &mut namespaces.ipc,
-        "uts" => &mut namespaces.uts,
-        "cgroup" => &mut namespaces.cgroup,
-        "time" => &mut namespaces.time,
-        _ => return None,
-    })
+    NAMESPACES.iter().find(|(name, _)| *name == kind).map(|(_, slot)| slot(namespaces))
 }
 
 fn unknown(index: usize, kind: &str) -> Problem {
-    let message =
-        format!("{kind:?} is not a namespace; use user, pid, mount, network, ipc, uts, cgroup or time");
+    let known = NAMESPACES.map(|(name, _)| name).join(", ");
+    let message = format!("{kind:?} is not a namespace; use one of {known}");
     Problem::invalid(format_args!("/linux/namespaces/{index}/type"), message)
 }
 

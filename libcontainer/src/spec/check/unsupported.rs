@@ -12,8 +12,13 @@ pub(super) fn refuse(spec: &Spec) -> Checked {
 }
 
 fn other_platforms(spec: &Spec) -> Checked {
-    let platforms =
-        [("/vm", spec.vm), ("/windows", spec.windows), ("/solaris", spec.solaris), ("/zos", spec.zos)];
+    let platforms = [
+        ("/vm", spec.vm),
+        ("/windows", spec.windows),
+        ("/solaris", spec.solaris),
+        ("/zos", spec.zos),
+        ("/freebsd", spec.freebsd),
+    ];
     refuse_each(&platforms, "this is not a configuration for Linux containers; remove the block")
 }
 

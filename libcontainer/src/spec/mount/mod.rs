@@ -13,6 +13,8 @@ use super::problem::{Checked, Problem};
 use super::raw;
 use options::Options;
 
+pub(super) use options::known as known_options;
+
 pub(super) fn mounts(
     list: Vec<raw::Mount>,
     namespaces: &Namespaces,

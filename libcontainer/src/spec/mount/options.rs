@@ -1,5 +1,5 @@
 use super::data;
-use crate::spec::check::{c_string, propagation};
+use crate::spec::check::{PROPAGATIONS, c_string, propagation};
 use crate::spec::config::{Attributes, Propagation, attr};
 use crate::spec::problem::Checked;
 
@@ -30,6 +30,31 @@ pub(super) fn sort(list: &[String], mount: usize) -> Checked<Options> {
     }
     Ok(options)
 }
+
+/// Every option with a meaning of its own, sorted; any other is data of the file system.
+pub(in crate::spec) fn known() -> Vec<String> {
+    let changes = CHANGES.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("r{name}")]);
+    let flags = SUPERBLOCK_FLAGS.iter().map(|(name, _)| (*name).to_owned());
+    let words = PROPAGATIONS.iter().map(|(name, _)| *name).chain(WORDS).map(str::to_owned);
+    let mut known: Vec<String> = changes.chain(flags).chain(words).collect();
+    known.sort_unstable();
+    known
+}
+
+/// The options that [`Options::add_special`] knows.
+const WORDS: [&str; 11] = [
+    "bind",
+    "rbind",
+    "remount",
+    "tmpcopyup",
+    "idmap",
+    "ridmap",
+    "iversion",
+    "noiversion",
+    "defaults",
+    "silent",
+    "loud",
+];
 
 impl Options {
     fn add(&mut self, option: &str, index: usize) {
@@ -72,27 +97,31 @@ enum Change {
     ForgetRelatime,
 }
 
+/// The attribute options.
+const CHANGES: [(&str, Change); 18] = [
+    ("ro", Change::Set(attr::RDONLY)),
+    ("rw", Change::Clear(attr::RDONLY)),
+    ("nosuid", Change::Set(attr::NOSUID)),
+    ("suid", Change::Clear(attr::NOSUID)),
+    ("nodev", Change::Set(attr::NODEV)),
+    ("dev", Change::Clear(attr::NODEV)),
+    ("noexec", Change::Set(attr::NOEXEC)),
+    ("exec", Change::Clear(attr::NOEXEC)),
+    ("nodiratime", Change::Set(attr::NODIRATIME)),
+    ("diratime", Change::Clear(attr::NODIRATIME)),
+    ("nosymfollow", Change::Set(attr::NOSYMFOLLOW)),
+    ("symfollow", Change::Clear(attr::NOSYMFOLLOW)),
+    ("noatime", Change::Atime(attr::NOATIME)),
+    ("strictatime", Change::Atime(attr::STRICTATIME)),
+    // relatime is what the kernel does if nothing else is asked for, which is what these two mean.
+    ("relatime", Change::Atime(attr::RELATIME)),
+    ("atime", Change::Atime(attr::RELATIME)),
+    ("nostrictatime", Change::Atime(attr::RELATIME)),
+    ("norelatime", Change::ForgetRelatime),
+];
+
 fn change(option: &str) -> Option<Change> {
-    Some(match option {
-        "ro" => Change::Set(attr::RDONLY),
-        "rw" => Change::Clear(attr::RDONLY),
-        "nosuid" => Change::Set(attr::NOSUID),
-        "suid" => Change::Clear(attr::NOSUID),
-        "nodev" => Change::Set(attr::NODEV),
-        "dev" => Change::Clear(attr::NODEV),
-        "noexec" => Change::Set(attr::NOEXEC),
-        "exec" => Change::Clear(attr::NOEXEC),
-        "nodiratime" => Change::Set(attr::NODIRATIME),
-        "diratime" => Change::Clear(attr::NODIRATIME),
-        "nosymfollow" => Change::Set(attr::NOSYMFOLLOW),
-        "symfollow" => Change::Clear(attr::NOSYMFOLLOW),
-        "noatime" => Change::Atime(attr::NOATIME),
-        "strictatime" => Change::Atime(attr::STRICTATIME),
-        // relatime is what the kernel does if nothing else is asked for, which is what these two mean.
-        "relatime" | "atime" | "nostrictatime" => Change::Atime(attr::RELATIME),
-        "norelatime" => Change::ForgetRelatime,
-        _ => return None,
-    })
+    CHANGES.iter().find(|(name, _)| *name == option).map(|(_, change)| *change)
 }
 
 impl Change {
@@ -120,23 +149,25 @@ impl Change {
 }
 
 /// Flags of the superblock, which fsconfig(2) takes as keys without a value.
+#[derive(Clone, Copy)]
 enum SuperblockFlag {
     On(&'static str),
     /// The default, so that only an earlier opposite has to go.
     Off(&'static str),
 }
 
+const SUPERBLOCK_FLAGS: [(&str, SuperblockFlag); 7] = [
+    ("sync", SuperblockFlag::On("sync")),
+    ("async", SuperblockFlag::Off("sync")),
+    ("dirsync", SuperblockFlag::On("dirsync")),
+    ("mand", SuperblockFlag::On("mand")),
+    ("nomand", SuperblockFlag::Off("mand")),
+    ("lazytime", SuperblockFlag::On("lazytime")),
+    ("nolazytime", SuperblockFlag::Off("lazytime")),
+];
+
 fn superblock_flag(option: &str) -> Option<SuperblockFlag> {
-    Some(match option {
-        "sync" => SuperblockFlag::On("sync"),
-        "async" => SuperblockFlag::Off("sync"),
-        "dirsync" => SuperblockFlag::On("dirsync"),
-        "mand" => SuperblockFlag::On("mand"),
-        "nomand" => SuperblockFlag::Off("mand"),
-        "lazytime" => SuperblockFlag::On("lazytime"),
-        "nolazytime" => SuperblockFlag::Off("lazytime"),
-        _ => return None,
-    })
+    SUPERBLOCK_FLAGS.iter().find(|(name, _)| *name == option).map(|(_, flag)| *flag)
 }
 
 impl SuperblockFlag {

@@ -46,6 +46,7 @@ fn other_platforms() {
     refused_unless_empty("/windows", &json!({"layerFolders": ["c:"]}));
     refused_unless_empty("/solaris", &json!({"milestone": "x"}));
     refused_unless_empty("/zos", &json!({"namespaces": [1]}));
+    refused_unless_empty("/freebsd", &json!({"jail": {"parent": "x"}}));
 }
 
 #[test]

@@ -10,7 +10,7 @@ pub(super) struct Features {
     pub(super) oci_version_min: &'static str,
     pub(super) oci_version_max: &'static str,
     pub(super) hooks: List,
-    pub(super) mount_options: List,
+    pub(super) mount_options: Vec<String>,
     pub(super) linux: Linux,
     #[serde(serialize_with = "as_map")]
     pub(super) annotations: Vec<(&'static str, &'static str)>,
@@ -20,13 +20,14 @@ pub(super) struct Features {
 #[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Linux {
-    pub(super) namespaces: List,
+    pub(super) namespaces: Vec<&'static str>,
     pub(super) capabilities: List,
     pub(super) cgroup: Cgroup,
     pub(super) seccomp: Seccomp,
     pub(super) apparmor: Enabled,
     pub(super) selinux: Enabled,
     pub(super) intel_rdt: IntelRdt,
+    pub(super) memory_policy: MemoryPolicy,
     pub(super) mount_extensions: MountExtensions,
     pub(super) net_devices: Enabled,
 }
@@ -57,6 +58,12 @@ pub(super) struct IntelRdt {
     pub(super) enabled: bool,
     pub(super) schemata: bool,
     pub(super) monitoring: bool,
+}
+
+#[derive(serde::Serialize)]
+pub(super) struct MemoryPolicy {
+    pub(super) modes: List,
+    pub(super) flags: List,
 }
 
 #[derive(serde::Serialize)]

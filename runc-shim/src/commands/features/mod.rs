@@ -1,15 +1,14 @@
 //! `features`: prints what this build can do, as the runtime-spec's features document.
 
 mod document;
-mod lists;
 
-use libcontainer::seccomp;
+use libcontainer::{seccomp, spec::known};
 
 use super::{Command, Context};
 use crate::cli::Arguments;
 use crate::failure::Failure;
 use crate::output;
-use document::{Cgroup, Enabled, Features, IntelRdt, Linux, List, MountExtensions, Seccomp};
+use document::{Cgroup, Enabled, Features, IntelRdt, Linux, List, MemoryPolicy, MountExtensions, Seccomp};
 
 pub(super) const COMMAND: Command = Command {
     name: "features",
@@ -22,7 +21,7 @@ pub(super) const COMMAND: Command = Command {
 
 fn features(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
     let [] = context.words(arguments, 0..=0, super::no_options)?;
-    output::print_json(&document(lists::capabilities(last_capability())))?;
+    output::print_json(&document(capabilities(last_capability())))?;
     Ok(0)
 }
 
@@ -30,8 +29,8 @@ fn document(capabilities: List) -> Features {
     Features {
         oci_version_min: "1.0.0",
         oci_version_max: libcontainer::SPEC_VERSION,
-        hooks: lists::HOOKS,
-        mount_options: lists::MOUNT_OPTIONS,
+        hooks: known::HOOKS,
+        mount_options: known::mount_options(),
         linux: linux(capabilities),
         annotations: annotations(),
         potentially_unsafe_config_annotations: &[],
@@ -40,8 +39,9 @@ fn document(capabilities: List) -> Features {
 
 fn linux(capabilities: List) -> Linux {
     let yes = Enabled { enabled: true };
+    let known::IntelRdt { enabled, schemata, monitoring } = known::INTEL_RDT;
     Linux {
-        namespaces: lists::NAMESPACES,
+        namespaces: known::namespaces(),
         capabilities,
         cgroup: Cgroup { v1: true, v2: true, systemd: false, systemd_user: false, rdma: false },
         seccomp: Seccomp {
@@ -54,9 +54,10 @@ fn linux(capabilities: List) -> Linux {
         },
         apparmor: yes,
         selinux: yes,
-        intel_rdt: IntelRdt { enabled: true, schemata: true, monitoring: true },
-        mount_extensions: MountExtensions { idmap: yes },
-        net_devices: yes,
+        intel_rdt: IntelRdt { enabled, schemata, monitoring },
+        memory_policy: MemoryPolicy { modes: known::MEMORY_POLICY_MODES, flags: known::MEMORY_POLICY_FLAGS },
+        mount_extensions: MountExtensions { idmap: Enabled { enabled: known::IDMAPPED_MOUNTS } },
+        net_devices: Enabled { enabled: known::NET_DEVICES },
     }
 }
 
@@ -64,6 +65,12 @@ fn annotations() -> Vec<(&'static str, &'static str)> {
     let mut annotations = vec![("io.github.runc-shim.version", output::VERSION)];
     annotations.extend(output::COMMIT.map(|commit| ("io.github.runc-shim.commit", commit)));
     annotations
+}
+
+/// The capabilities that a kernel has whose highest one is `last`.
+fn capabilities(last: usize) -> List {
+    let all = known::capabilities();
+    all.get(..=last).unwrap_or(all)
 }
 
 /// The highest capability of the running kernel; all that we know if it does not say.
@@ -78,25 +85,22 @@ mod tests {
 
     #[test]
     fn an_independent_reader_understands_the_document() {
-        let text = serde_json::to_string(&document(lists::capabilities(40))).unwrap();
+        let text = serde_json::to_string(&document(capabilities(40))).unwrap();
         let read: oci_spec::runtime::Features = serde_json::from_str(&text).unwrap();
         assert_eq!(read.oci_version_max(), "1.3.0");
         let linux = read.linux().as_ref().unwrap();
         assert_eq!(linux.capabilities().as_ref().unwrap().len(), 41);
         assert_eq!(linux.namespaces().as_ref().unwrap().len(), 8);
         assert_eq!(linux.cgroup().as_ref().unwrap().systemd(), &Some(false));
-        assert_eq!(
-            linux.mount_extensions().as_ref().unwrap().idmap().as_ref().unwrap().enabled(),
-            &Some(true)
-        );
-        assert_eq!(linux.intel_rdt().as_ref().unwrap().enabled(), &Some(true));
+        let idmap = linux.mount_extensions().as_ref().unwrap().idmap().as_ref().unwrap();
+        assert_eq!(idmap.enabled(), &Some(known::IDMAPPED_MOUNTS));
         assert!(read.annotations().as_ref().unwrap().contains_key("io.github.runc-shim.version"));
     }
 
     #[test]
     fn an_older_kernel_has_fewer_capabilities() {
-        assert_eq!(lists::capabilities(0), ["CAP_CHOWN"]);
-        assert_eq!(lists::capabilities(37).last(), Some(&"CAP_AUDIT_READ"));
-        assert_eq!(lists::capabilities(usize::MAX).len(), 41);
+        assert_eq!(capabilities(0), ["CAP_CHOWN"]);
+        assert_eq!(capabilities(37).last(), Some(&"CAP_AUDIT_READ"));
+        assert_eq!(capabilities(usize::MAX).len(), 41);
     }
 }
