@@ -240,7 +240,6 @@ fn system_controls_of_the_host_are_refused() {
 }
 
 #[test]
-#[ignore = "time offsets are not supported yet"]
 fn time_offsets_are_set() {
     let report = Sandbox::new().report(|config| {
         config.namespace("time");

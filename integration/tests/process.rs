@@ -372,3 +372,26 @@ fn many_and_long_arguments_and_variables_arrive_whole() {
     assert_eq!(report["argv"][5], "/ä ö\t\"'\\");
     assert_eq!(report.env("V999"), ["999"]);
 }
+
+#[test]
+fn a_label_for_a_module_that_the_kernel_lacks_is_a_warning_that_nobody_overlooks() {
+    differs_from!("runc", "it fails");
+    differs_from!("crun", "it fails");
+    let lacks = |file: &str| !std::path::Path::new(file).exists();
+    for (field, module, label, sign) in [
+        ("apparmorProfile", "AppArmor", "web", "/sys/module/apparmor"),
+        ("selinuxLabel", "SELinux", "system_u:system_r:container_t:s0", "/sys/fs/selinux/enforce"),
+    ] {
+        if !lacks(sign) {
+            print_skipped(&format!("this kernel has {module}"));
+            continue;
+        }
+        let sandbox = Sandbox::new();
+        sandbox.configure(|config| config["process"][field] = json!(label));
+        let output = sandbox.run().success();
+        let expected = format!("/process/{field}: the running kernel has no {module}");
+        assert!(output.stderr().contains(&expected), "{}", output.stderr());
+        let plan = sandbox.with_bundle("plan", &[]).output().success().stdout();
+        assert!(plan.contains(&format!("warning: {expected}")), "{plan}");
+    }
+}

@@ -13,8 +13,14 @@ pub struct Holder(Child);
 impl Holder {
     /// Runs `unshare` with `flags`; returns when the namespaces are there.
     pub fn new(flags: &[&str]) -> Self {
-        let mut child = Command::new("unshare")
-            .args(flags)
+        Self::through(&[], flags)
+    }
+
+    /// The same after `wrapper`, a command that runs another in its own process.
+    pub fn through(wrapper: &[&str], flags: &[&str]) -> Self {
+        let words: Vec<&str> = wrapper.iter().chain(&["unshare"]).chain(flags).copied().collect();
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
             .arg("cat")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -41,6 +41,23 @@ pub(super) fn joined() -> (Sandbox, Holder) {
     (sandbox, holder)
 }
 
+/// Clocks of its own, and everything that says when and where the program runs.
+pub(super) fn scheduled() -> (Sandbox, Holder) {
+    let holder = Holder::new(&["--uts"]);
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        config.probe(&["exit", "7"]).user_namespace(100_000, 65_536).namespace("time");
+        config.as_object_mut().unwrap().remove("hostname");
+        config.join("uts", &holder.namespace("uts"));
+        config["process"]["scheduler"] = json!({"policy": "SCHED_BATCH", "nice": 3});
+        config["process"]["ioPriority"] = json!({"class": "IOPRIO_CLASS_BE", "priority": 6});
+        config["linux"]["personality"] = json!({"domain": "LINUX"});
+        config["linux"]["memoryPolicy"] = json!({"mode": "MPOL_BIND", "nodes": "0"});
+        config["linux"]["timeOffsets"] = json!({"boottime": {"secs": 100}});
+    });
+    (sandbox, holder)
+}
+
 /// Docker's, with the files that its daemon would have made.
 pub(super) fn docker() -> Sandbox {
     let sandbox = Sandbox::new();

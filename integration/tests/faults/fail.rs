@@ -103,6 +103,15 @@ fn a_plan_with_joined_namespaces() {
 }
 
 #[test]
+fn a_plan_with_clocks_and_scheduling() {
+    alone(Host::Native, "fail::a_plan_with_clocks_and_scheduling", || {
+        let (sandbox, _holder) = bundles::scheduled();
+        fails_at_every_step(&sandbox);
+        run_fails_at_every_step(&sandbox);
+    });
+}
+
+#[test]
 fn dockers_plan() {
     alone(Host::Native, "fail::dockers_plan", || fails_at_every_step(&bundles::docker()));
 }

@@ -94,3 +94,11 @@ fn a_plan_with_joined_namespaces() {
         is_killed_before_every_step(&sandbox);
     });
 }
+
+#[test]
+fn a_plan_with_clocks_and_scheduling() {
+    alone(Host::Native, "kill_child::a_plan_with_clocks_and_scheduling", || {
+        let (sandbox, _holder) = bundles::scheduled();
+        is_killed_before_every_step(&sandbox);
+    });
+}

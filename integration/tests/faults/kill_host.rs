@@ -91,3 +91,11 @@ fn a_plan_with_joined_namespaces() {
         (sandbox, Some(holder))
     });
 }
+
+#[test]
+fn a_plan_with_clocks_and_scheduling() {
+    is_killed_before_every_step(Host::Native, "kill_host::a_plan_with_clocks_and_scheduling", || {
+        let (sandbox, holder) = bundles::scheduled();
+        (sandbox, Some(holder))
+    });
+}

@@ -49,6 +49,14 @@ fn a_plan_with_joined_namespaces() {
 }
 
 #[test]
+fn a_plan_with_clocks_and_scheduling() {
+    alone(Host::Native, "trap::a_plan_with_clocks_and_scheduling", || {
+        let (sandbox, _holder) = bundles::scheduled();
+        passes_trapped(&sandbox);
+    });
+}
+
+#[test]
 fn dockers_plan() {
     alone(Host::Native, "trap::dockers_plan", || passes_trapped(&bundles::docker()));
 }

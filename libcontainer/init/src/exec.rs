@@ -7,18 +7,17 @@ use crate::{Fault, Result, sys};
 /// `_NSIG` of the kernel.
 const LAST_SIGNAL: i32 = 64;
 
-/// The first candidate that may be executed. If there is none, the errno of the only one; of several, found by `PATH`,
+/// The first candidate that may be executed. If there is none, the errno of the only one; of those that `PATH` gives
 /// none is the one that was meant, and the program does not exist.
-pub(crate) fn find<'a>(program: &Program<'a>, candidates: Text) -> Result<CText<'a>> {
-    let (mut count, mut errno) = (0usize, libc::ENOENT);
+pub(crate) fn find<'a>(program: &Program<'a>, candidates: Text, in_path: bool) -> Result<CText<'a>> {
+    let mut errno = libc::ENOENT;
     for candidate in split(program.text(candidates)?) {
         match check(candidate) {
             Ok(()) => return Ok(candidate),
             Err(fault) => errno = fault.errno,
         }
-        count = count.wrapping_add(1);
     }
-    Err(Fault { op: Op::Find, errno: if count > 1 { libc::ENOENT } else { errno } })
+    Err(Fault { op: Op::Find, errno: if in_path { libc::ENOENT } else { errno } })
 }
 
 fn check(candidate: CText<'_>) -> Result<()> {
@@ -28,16 +27,11 @@ fn check(candidate: CText<'_>) -> Result<()> {
     sys::may_execute(candidate)
 }
 
-/// Gives signals back to the program as it expects them, and becomes it.
-pub(crate) fn exec(program: &Program<'_>, path: CText<'_>) -> Fault {
+/// Gives signals back to the program as it expects them.
+pub(crate) fn signals() -> Result<()> {
     // CLONE_CLEAR_SIGHAND leaves ignored signals ignored: the caller's, and SIGPIPE, which Rust's runtime ignores.
     for signal in (1..=LAST_SIGNAL).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP)) {
-        if let Err(fault) = sys::default_signal(signal) {
-            return fault;
-        }
+        sys::default_signal(signal)?;
     }
-    match sys::set_signal_mask(0) {
-        Err(fault) => fault,
-        Ok(_) => sys::execve(path, program.argv, program.envp),
-    }
+    sys::set_signal_mask(0).map(drop)
 }

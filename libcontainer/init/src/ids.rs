@@ -4,7 +4,7 @@ use libc::{
     PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_CAPBSET_DROP, PR_SET_KEEPCAPS,
 };
 
-use crate::{Result, sys};
+use crate::{Fault, Result, sys};
 
 /// Drops what is not in `keep`; the kernel knows capabilities 0 to `last`.
 pub(crate) fn bounding(keep: u64, last: u8) -> Result<()> {
@@ -14,6 +14,14 @@ pub(crate) fn bounding(keep: u64, last: u8) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Sets the supplementary groups. A user namespace may deny that to everybody in it.
+pub(crate) fn groups(groups: &[u32], or_keep: bool) -> Result<()> {
+    match sys::setgroups(groups) {
+        Err(Fault { errno: libc::EPERM, .. }) if or_keep => Ok(()),
+        other => other,
+    }
 }
 
 /// Takes on user and group. The permitted capabilities stay until [`capabilities`], since loading a filter and

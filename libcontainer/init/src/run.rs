@@ -145,7 +145,13 @@ impl<'a> Context<'_, 'a> {
             Step::Umask { mask } => sys::umask(mask),
             Step::Rlimit { resource, soft, hard } => sys::setrlimit(resource, soft, hard),
             Step::Bounding { keep, last } => ids::bounding(keep, last),
-            Step::Groups { groups } => self.program.words(groups).and_then(sys::setgroups),
+            Step::Groups { groups, or_keep } => {
+                self.program.words(groups).and_then(|groups| ids::groups(groups, or_keep))
+            }
+            Step::Personality { domain } => sys::personality(domain),
+            Step::MemoryPolicy { mode, nodes } => {
+                self.program.words(nodes).and_then(|nodes| sys::set_mempolicy(mode, nodes))
+            }
             Step::Cwd { path } => cwd::enter(self.program, path).map(|entered| self.entered = entered),
             Step::User { uid, gid } => ids::user(uid, gid),
             Step::CwdAgain { path } => cwd::enter_again(self.program, path, self.entered),
@@ -161,14 +167,15 @@ impl<'a> Context<'_, 'a> {
     fn program(&mut self, step: &Step) -> Result<()> {
         match *step {
             Step::Home { uid, place } => self.home(uid, place),
-            Step::Find { candidates } => {
-                self.found = Some(exec::find(self.program, candidates)?);
+            Step::Find { candidates, in_path } => {
+                self.found = Some(exec::find(self.program, candidates, in_path)?);
                 Ok(())
             }
             Step::WaitForStart => self.wait_for_start(),
+            Step::Signals => exec::signals(),
             Step::Seccomp { flags } => sys::load_filter(self.program.filter, flags),
             Step::Exec => match self.found {
-                Some(path) => Err(exec::exec(self.program, path)),
+                Some(path) => Err(sys::execve(path, self.program.argv, self.program.envp)),
                 None => Err(Fault { op: Op::Exec, errno: libc::ENOENT }),
             },
             #[cfg(feature = "fault-injection")]

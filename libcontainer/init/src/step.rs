@@ -227,6 +227,20 @@ pub enum Step {
     Groups {
         /// The group ids; none clears the caller's.
         groups: Words,
+        /// Whether the caller's are kept where a user namespace denies setting them.
+        or_keep: bool,
+    },
+    /// Sets the execution domain, which decides what `uname` says of the machine.
+    Personality {
+        /// The argument of personality(2).
+        domain: u32,
+    },
+    /// Sets from which memory nodes the program's pages come.
+    MemoryPolicy {
+        /// `MPOL_*` with its `MPOL_F_*`.
+        mode: u32,
+        /// A bit mask in 64-bit words.
+        nodes: Words,
     },
     /// Enters the working folder, making it if it is missing.
     Cwd {
@@ -262,9 +276,13 @@ pub enum Step {
     Find {
         /// Candidates, a list in order of preference.
         candidates: Text,
+        /// Whether they come from `PATH`.
+        in_path: bool,
     },
     /// Waits until `start` connects to the gate, and answers to it from then on.
     WaitForStart,
+    /// Gives signals back as the program expects them: default actions, none blocked.
+    Signals,
     /// Sets the capability sets, and drops what keeping them across the change of user needed.
     Capabilities {
         /// Effective.

@@ -591,6 +591,20 @@ pub fn reset_affinity() -> Result<()> {
     unsafe { call!(SchedSetaffinity, SYS_sched_setaffinity, 0, size_of_val(&all), from_ref(&all)) }.map(drop)
 }
 
+/// `personality(2)`.
+pub fn personality(domain: u32) -> Result<()> {
+    // SAFETY: no pointer is passed.
+    unsafe { call!(Personality, SYS_personality, domain) }.map(drop)
+}
+
+/// `set_mempolicy(2)`; `nodes` is a bit mask in the order of the machine, a whole number of 64-bit words.
+pub fn set_mempolicy(mode: u32, nodes: &[u32]) -> Result<()> {
+    // The kernel counts one bit more than it reads.
+    let bits = nodes.len().wrapping_mul(32).wrapping_add(1);
+    // SAFETY: the kernel reads (bits - 1) / 8 bytes, which `nodes` has.
+    unsafe { call!(SetMempolicy, SYS_set_mempolicy, mode, nodes.as_ptr(), bits) }.map(drop)
+}
+
 const SIGSET_BYTES: usize = 8;
 
 /// Sets this thread's signal mask (bit N-1 is signal N); returns the old one.

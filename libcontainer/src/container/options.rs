@@ -11,6 +11,8 @@ pub struct CreateOptions {
     pub(crate) no_pivot: bool,
     pub(crate) no_new_keyring: bool,
     pub(crate) preserve_fds: u32,
+    pub(crate) listen_fds: u32,
+    pub(crate) listen_names: Option<String>,
     pub(crate) systemd_cgroup: bool,
     pub(crate) unsealed: bool,
     #[cfg(feature = "fault-injection")]
@@ -60,6 +62,15 @@ impl CreateOptions {
         self
     }
 
+    /// Announces the first `count` of the [preserved](Self::preserve_fds) descriptors to the program as sockets to
+    /// listen on, by the variables of sd_listen_fds(3); `names` is the value of `LISTEN_FDNAMES`.
+    #[must_use]
+    pub fn listen_fds(mut self, count: u32, names: Option<String>) -> Self {
+        self.listen_fds = count;
+        self.listen_names = names;
+        self
+    }
+
     /// Asks systemd for the cgroup instead of making it in the file system.
     #[must_use]
     pub fn systemd_cgroup(mut self, yes: bool) -> Self {
@@ -93,6 +104,8 @@ impl CreateOptions {
             no_pivot: self.no_pivot,
             no_new_keyring: self.no_new_keyring,
             preserve_fds: self.preserve_fds,
+            listen_fds: self.listen_fds,
+            listen_names: self.listen_names.clone(),
         })
     }
 }

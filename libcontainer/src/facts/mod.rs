@@ -46,6 +46,9 @@ pub struct Facts {
     /// `CLONE_NEW*` of the namespaces to be joined that belong to the user namespace to be joined.
     #[serde(default)]
     pub owned_by_joined_user: BTreeSet<u32>,
+    /// The caller, if the configuration has id maps that it may not write with a capability of its own.
+    #[serde(default)]
+    pub unprivileged: Option<Unprivileged>,
     /// The `/linux/netDevices` that the caller's network namespace does not have.
     #[serde(default)]
     pub missing_net_devices: BTreeSet<String>,
@@ -55,6 +58,20 @@ pub struct Facts {
     /// The resctrl file system, if there is one; asked only if the configuration has an `/linux/intelRdt`.
     #[serde(default)]
     pub resctrl: Option<crate::resctrl::Resctrl>,
+}
+
+/// A caller without the capabilities to write any id map.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Unprivileged {
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+    /// The program that writes user maps for others, from `PATH`.
+    pub newuidmap: Option<PathBuf>,
+    /// Likewise for groups.
+    pub newgidmap: Option<PathBuf>,
 }
 
 /// What is behind a path.

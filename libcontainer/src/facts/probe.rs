@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, open};
+use rustix::fs::{Access, CWD, FileType, Mode, OFlags, access, fstat, open};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
+use rustix::process::{getegid, geteuid};
 use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set};
 
 use super::devices::{self, Devices};
-use super::{Facts, Handles, PathFact, Purpose, Source, network, resctrl};
+use super::{Facts, Handles, PathFact, Purpose, Source, Unprivileged, network, resctrl};
 use crate::cgroup;
 use crate::spec::{Config, Membership, MountKind, Namespaces};
 use crate::sys::namespace;
@@ -50,6 +51,7 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
         devices,
         other_devices,
         owned_by_joined_user: owned_by_joined_user(&handles.namespaces),
+        unprivileged: unprivileged(config, capabilities),
         missing_net_devices: network::missing_devices(config)?,
         resctrl: resctrl::resctrl(config)?,
         joins_own_network: network::joins_own(config, &handles.namespaces)?,
@@ -129,15 +131,21 @@ fn needs_lsms(config: &Config) -> bool {
             .is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
 }
 
-/// The kernel's own list, from securityfs; where that is not mounted, the folders that only an active module makes.
+/// The kernel's own list, from securityfs; where that is not mounted, what only an active module makes.
 fn lsms() -> Vec<String> {
     if let Ok(list) = std::fs::read_to_string("/sys/kernel/security/lsm") {
         return list.trim().split(',').map(str::to_owned).collect();
     }
-    let signs =
-        [("apparmor", "/sys/module/apparmor/parameters/enabled"), ("selinux", "/sys/fs/selinux/enforce")];
-    let is_on = |path: &str| std::fs::read_to_string(path).is_ok_and(|text| !text.starts_with('N'));
-    signs.iter().filter(|(_, path)| is_on(path)).map(|(name, _)| (*name).to_owned()).collect()
+    // An active SELinux has a file system, mounted or not; AppArmor says itself whether it is on.
+    let signs = [
+        ("apparmor", "/sys/module/apparmor/parameters/enabled", "Y"),
+        ("selinux", "/proc/filesystems", "selinuxfs"),
+    ];
+    let is_on = |path: &str, sign: &str| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.split_whitespace().any(|word| word == sign))
+    };
+    let active = signs.iter().filter(|(_, path, sign)| is_on(path, sign));
+    active.map(|(name, ..)| (*name).to_owned()).collect()
 }
 
 /// Opens every namespace to be joined, and makes sure that it is of the kind that the configuration says.
@@ -178,13 +186,45 @@ fn open_namespace(path: &Path, flag: i32) -> std::result::Result<OwnedFd, String
     }
 }
 
-/// The namespaces that belong to the user namespace that is joined too: they are joined after it.
+/// Who writes the id maps, if this process lacks the capabilities for it.
+fn unprivileged(config: &Config, capabilities: u64) -> Option<Unprivileged> {
+    let needed = (CapabilitySet::SETUID | CapabilitySet::SETGID).bits();
+    if config.namespaces.user.membership != Membership::New || capabilities & needed == needed {
+        return None;
+    }
+    Some(Unprivileged {
+        uid: geteuid().as_raw(),
+        gid: getegid().as_raw(),
+        newuidmap: in_path("newuidmap"),
+        newgidmap: in_path("newgidmap"),
+    })
+}
+
+/// The program of this name in the caller's `PATH`.
+fn in_path(name: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    let candidates = std::env::split_paths(&folders).map(|folder| folder.join(name));
+    candidates.filter(|path| path.is_absolute()).find(|path| access(path, Access::EXEC_OK).is_ok())
+}
+
+/// The namespaces that belong to the user namespace that is joined too, or to one below it: they are joined after it,
+/// with the privileges that it gives.
 fn owned_by_joined_user(namespaces: &BTreeMap<u32, OwnedFd>) -> BTreeSet<u32> {
     let user = libc::CLONE_NEWUSER as u32;
     let identity = |handle: &OwnedFd| fstat(handle).map(|stat| (stat.st_dev, stat.st_ino)).ok();
     let Some(joined) = namespaces.get(&user).and_then(identity) else { return BTreeSet::new() };
-    let owner = |handle: &OwnedFd| namespace::owner(handle.as_fd()).ok();
+    let is_below = |handle: &OwnedFd| {
+        let mut owner = namespace::owner(handle.as_fd()).ok();
+        // The kernel nests user namespaces 32 deep, and shows nobody what is above their own.
+        while let Some(current) = owner {
+            if identity(&current) == Some(joined) {
+                return true;
+            }
+            owner = namespace::parent(current.as_fd()).ok();
+        }
+        false
+    };
     let others = namespaces.iter().filter(|(kind, _)| **kind != user);
-    let owned = others.filter(|(_, handle)| owner(handle).as_ref().and_then(identity) == Some(joined));
+    let owned = others.filter(|(_, handle)| is_below(handle));
     owned.map(|(kind, _)| *kind).collect()
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use libcontainer_init::sys::{self, Clone as CloneRequest};
+use libcontainer_init::sys::Clone as CloneRequest;
 use libcontainer_init::{Program, slot};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
@@ -16,12 +16,12 @@ use super::{Engine, Fault, clone, id_namespace};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
 use crate::planner::{Action, Actor, HostStep};
-use crate::spec::{IdMap, NetDevice};
+use crate::spec::NetDevice;
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
 use crate::{Error, cgroup, resctrl};
 
-type Result<T> = std::result::Result<T, Fault>;
+pub(super) type Result<T> = std::result::Result<T, Fault>;
 
 /// Names a system call for errors.
 pub(super) fn call(name: &'static str) -> impl Fn(Errno) -> Fault {
@@ -72,9 +72,14 @@ impl Engine<'_> {
             }
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(index, *actor, *flags, *into_cgroup),
             HostStep::Adopt => self.adopt(),
-            HostStep::IdMaps { uids, gids } => self.id_maps(uids, gids),
-            HostStep::OomScore { value } => self.write_proc("oom_score_adj", &value.to_string()),
+            HostStep::TimeOffsets(offsets) => self.time_offsets(offsets),
+            HostStep::IdMaps { uids, gids, uid_writer, gid_writer } => {
+                self.id_maps((uids, uid_writer), (gids, gid_writer))
+            }
+            HostStep::OomScore { value } => self.oom_score(*value),
             HostStep::MoveNetDevice(device) => self.move_net_device(device),
+            HostStep::Schedule(scheduler) => self.schedule(scheduler),
+            HostStep::IoPriority(priority) => self.io_priority(*priority),
             HostStep::PidFile { path } => self.write_pid_file(path),
             HostStep::SendPidfd { path } => {
                 let socket = connect_to(path, SocketType::STREAM)?;
@@ -110,7 +115,7 @@ impl Engine<'_> {
         Ok(created.cgroups())
     }
 
-    fn init(&self) -> Result<&Process> {
+    pub(super) fn init(&self) -> Result<&Process> {
         self.init.as_ref().ok_or(Fault::Call("pidfd_open", Errno::SRCH))
     }
 
@@ -209,18 +214,6 @@ impl Engine<'_> {
         self.init().map(drop)
     }
 
-    fn id_maps(&self, uids: &[IdMap], gids: &[IdMap]) -> Result<()> {
-        self.write_proc("uid_map", &lines(uids))?;
-        self.write_proc("gid_map", &lines(gids))
-    }
-
-    /// Writes a file of the child's folder in the host's procfs.
-    fn write_proc(&self, file: &str, value: &str) -> Result<()> {
-        let path = format!("{}/{file}", self.init()?.pid().as_raw_nonzero());
-        let file = Procfs::open()?.open_file(&path, OFlags::WRONLY).map_err(call("openat2"))?;
-        sys::write(file.as_raw_fd(), value.as_bytes()).map_err(child)
-    }
-
     fn move_net_device(&mut self, device: &NetDevice) -> Result<()> {
         let init = self.init.as_ref().ok_or(Fault::Call("pidfd_open", Errno::SRCH))?;
         let devices = match &mut self.net_devices {
@@ -236,10 +229,6 @@ impl Engine<'_> {
         self.pid_file = Some(path.to_path_buf());
         Ok(())
     }
-}
-
-pub(super) fn lines(maps: &[IdMap]) -> String {
-    maps.iter().map(|map| format!("{} {} {}\n", map.container, map.host, map.size)).collect()
 }
 
 fn connect_to(path: &Path, kind: SocketType) -> Result<OwnedFd> {

@@ -1,14 +1,16 @@
 //! User namespaces that only hold maps: `mount_setattr` takes the ids of an idmapped mount from one.
 
-use libcontainer_init::sys::{self, Clone};
+use libcontainer_init::sys::Clone;
 use libcontainer_init::{Entry, Program, Step};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
-use super::host::{call, child, lines};
+use super::host::{call, child};
 use super::link::Link;
+use super::process::write_map;
 use super::{Fault, clone};
+use crate::planner::MapWriter;
 use crate::spec::IdMaps;
 use crate::sys::pidfd::Process;
 use crate::sys::{namespace, procfs::Procfs};
@@ -50,12 +52,9 @@ fn hold(theirs: &OwnedFd) -> Result<Process> {
 }
 
 fn mapped(holder: &Process, maps: &IdMaps) -> Result<OwnedFd> {
-    let procfs = Procfs::open()?;
-    let pid = holder.pid().as_raw_nonzero();
-    for (file, lines) in [("uid_map", lines(&maps.uids)), ("gid_map", lines(&maps.gids))] {
-        let file = procfs.open_file(&format!("{pid}/{file}"), OFlags::WRONLY).map_err(call("openat2"))?;
-        sys::write(file.as_raw_fd(), lines.as_bytes()).map_err(child)?;
-    }
+    write_map(holder, "uid_map", &maps.uids, &MapWriter::Direct)?;
+    write_map(holder, "gid_map", &maps.gids, &MapWriter::Direct)?;
+    let (procfs, pid) = (Procfs::open()?, holder.pid().as_raw_nonzero());
     let folder = procfs.open_file(&format!("{pid}/ns"), OFlags::PATH).map_err(call("openat2"))?;
     let handle = openat(&folder, "user", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let handle = handle.map_err(call("openat"))?;

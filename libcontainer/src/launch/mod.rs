@@ -11,6 +11,7 @@ mod host;
 mod id_namespace;
 mod link;
 mod net_devices;
+mod process;
 mod report;
 mod trees;
 mod undo;
@@ -116,6 +117,7 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
 }
 
 fn first_record(launch: &Launch<'_>) -> Stored {
+    let process = launch.config.process.as_ref();
     Stored {
         version: VERSION,
         id: launch.id.to_string(),
@@ -129,7 +131,8 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         cgroups: launch.plan.cgroup_dirs(),
         resctrl: launch.plan.resctrl(),
         own_pid_namespace: launch.config.namespaces.pid.membership == crate::spec::Membership::New,
-        has_process: launch.config.process.is_some(),
+        has_process: process.is_some(),
+        exec_affinity: process.map(|process| process.exec_affinity.clone()).unwrap_or_default(),
         late: late_steps(launch.plan),
     }
 }

@@ -45,6 +45,35 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
     Error::new(ErrorKind::Setup(failure), message)
 }
 
+const NAMESPACE_LIMIT: &str = "a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces";
+
+/// What to try after a step of the host.
+fn host_hint(step: &HostStep, operation: &str, errno: Errno) -> Option<&'static str> {
+    match (step, operation, errno) {
+        (HostStep::Clone { .. } | HostStep::IdNamespace { .. }, "clone3", Errno::NOSPC) => {
+            Some(NAMESPACE_LIMIT)
+        }
+        (HostStep::LendTree(tree), ..) => tree_hint(tree, operation, errno),
+        (HostStep::IdMaps { .. }, "write", Errno::PERM) => Some(
+            "an id on the host's side is not the caller's to give: see /proc/self/uid_map and /proc/self/gid_map; \
+             mapping 0 needs CAP_SETFCAP",
+        ),
+        (HostStep::TimeOffsets(_), _, Errno::RANGE) => {
+            Some("a clock can be neither negative nor more than 146 years ahead")
+        }
+        (HostStep::Schedule(_), _, Errno::PERM) => Some(
+            "real-time policies and a negative nice value need CAP_SYS_NICE; SCHED_DEADLINE needs the whole machine's \
+             CPUs, and a real-time policy on cgroup v1 a cpu.rt_runtime_us",
+        ),
+        (HostStep::Schedule(_), _, Errno::BUSY) => Some("the CPUs have no time left for this SCHED_DEADLINE"),
+        (HostStep::Schedule(_), _, Errno::OPNOTSUPP | Errno::INVAL) => {
+            Some("the kernel does not have this policy or flag")
+        }
+        (HostStep::IoPriority(_), _, Errno::PERM) => Some("IOPRIO_CLASS_RT needs CAP_SYS_NICE"),
+        _ => None,
+    }
+}
+
 /// The steps among which a child ended that said no word: those of its turn.
 fn turn(plan: &Plan, first: usize) -> String {
     let total = plan.entries().len();
@@ -63,10 +92,17 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
         return Some("this needs Linux 5.14 or newer, and a sandbox around the runtime must allow the call");
     }
     let step = match &entry.action {
-        Action::Child(step) => step,
         Action::Host(step) => return host_hint(step, operation, errno),
+        Action::Child(step) => step,
     };
     match (step, operation, errno) {
+        (Step::CloneInit { .. } | Step::Unshare { .. }, _, Errno::NOSPC) => Some(NAMESPACE_LIMIT),
+        (Step::Join { .. }, "setns", Errno::PERM) => {
+            Some("its user namespace gives this container no privilege over it: join that one as well")
+        }
+        (Step::MemoryPolicy { .. }, _, Errno::INVAL) => {
+            Some("the machine or the cpuset does not have these memory nodes, or the kernel not this mode")
+        }
         (Step::Attributes { .. }, "mount_setattr", Errno::INVAL)
         | (Step::Reconfigure { .. }, "fspick", _) => {
             Some("nothing is mounted there: only a mount can be changed")
@@ -104,30 +140,21 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
 
 const LOCKED: &str = "a flag that a more privileged mount namespace has set is locked: do not clear it";
 
-fn host_hint(step: &HostStep, operation: &str, errno: Errno) -> Option<&'static str> {
-    match (step, operation, errno) {
-        (_, "clone3", Errno::NOSPC) => {
-            Some("a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces")
-        }
-        (HostStep::LendTree(Tree { idmap: Some(_), .. }), "mount_setattr", Errno::INVAL) => {
+/// Of mounts that the host prepares.
+fn tree_hint(tree: &Tree, operation: &str, errno: Errno) -> Option<&'static str> {
+    match (operation, errno) {
+        ("mount_setattr", Errno::INVAL) if tree.idmap.is_some() => {
             Some("its file system, or this kernel for it, has no idmapped mounts")
         }
-        (HostStep::LendTree(Tree { idmap: Some(_), .. }), "mount_setattr", Errno::PERM) => {
+        ("mount_setattr", Errno::PERM) if tree.idmap.is_some() => {
             Some("it is idmapped already, or its file system belongs to another user namespace")
         }
-        (HostStep::LendTree(_), "mount_setattr", Errno::PERM) => Some(LOCKED),
-        (HostStep::LendTree(Tree { recursive: false, .. }), "open_tree", Errno::INVAL) => {
+        ("mount_setattr", Errno::PERM) => Some(LOCKED),
+        ("open_tree", Errno::INVAL) if !tree.recursive => {
             Some("mounts below it are locked in this user namespace: use rbind")
         }
-        (HostStep::LendTree(_), "fsopen", Errno::NODEV) => {
-            Some("this kernel does not have the file system type")
-        }
-        (HostStep::LendTree(_), "fsconfig", Errno::INVAL) => {
-            Some("the file system does not know one of the options")
-        }
-        (_, "socket" | "open_tree" | "open" | "openat2", Errno::MFILE) => {
-            Some("more descriptors are needed: raise the limit (ulimit -n)")
-        }
+        ("fsopen", Errno::NODEV) => Some("this kernel does not have the file system type"),
+        ("fsconfig", Errno::INVAL) => Some("the file system does not know one of the options"),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use libcontainer_init::step::Filesystem;
 use serde_json::{Value, json};
 
 use super::entry::{Action, Actor, Entry, HostStep};
-use super::{Plan, Pool, describe_tree};
+use super::{Plan, Pool, describe_tree, scheduling};
 use crate::cgroup::Devices;
 use crate::spec::{IdMap, attr};
 
@@ -154,14 +154,24 @@ impl Plan {
                 format!("limit resource {resource} to {}/{}", limit(soft), limit(hard))
             }
             Step::Bounding { keep, .. } => format!("bound capabilities to {keep:#x}"),
-            Step::Groups { groups } => format!("set groups {:?}", pool.numbers(groups)),
+            Step::Groups { groups, .. } => format!("set groups {:?}", pool.numbers(groups)),
+            Step::Personality { domain } => format!("set personality {domain:#x}"),
+            Step::MemoryPolicy { mode, nodes } => {
+                format!(
+                    "set memory policy {mode:#x} of nodes {}",
+                    scheduling::describe_nodes(pool.numbers(nodes))
+                )
+            }
             Step::Cwd { path } => format!("enter {}", pool.show(path)),
             Step::User { uid, gid } => format!("become {uid}:{gid}"),
             Step::Regain { .. } => "regain capabilities until the end of the set-up".into(),
             Step::CwdAgain { path } => format!("verify working folder {}", pool.show(path)),
             Step::Home { uid, .. } => format!("look up HOME of user {uid}"),
-            Step::Find { candidates } => format!("find program {}", pool.show_list(candidates).join(" or ")),
+            Step::Find { candidates, .. } => {
+                format!("find program {}", pool.show_list(candidates).join(" or "))
+            }
             Step::WaitForStart => "wait for start".into(),
+            Step::Signals => "reset and unblock signals".into(),
             Step::Capabilities { effective, permitted, inheritable, ambient } => format!(
                 "set capabilities effective {effective:#x} permitted {permitted:#x} inheritable {inheritable:#x} \
                  ambient {ambient:#x}"
@@ -228,8 +238,17 @@ fn host(pool: &Pool, step: &HostStep) -> String {
             format!("clone {} {{{}}}", actor.as_str(), parts.join(", "))
         }
         HostStep::Adopt => "adopt init".into(),
-        HostStep::IdMaps { uids, gids } => {
-            format!("write id maps users {} groups {}", maps(uids), maps(gids))
+        HostStep::TimeOffsets(offsets) => scheduling::describe_clocks(offsets),
+        HostStep::IdMaps { uids, gids, uid_writer, gid_writer } => format!(
+            "write id maps users {}{} groups {}{}",
+            maps(uids),
+            uid_writer.describe(),
+            maps(gids),
+            gid_writer.describe()
+        ),
+        HostStep::Schedule(scheduler) => scheduling::describe(scheduler),
+        HostStep::IoPriority(priority) => {
+            format!("set I/O priority class {} level {}", priority.class, priority.level)
         }
         HostStep::OomScore { value } => format!("set oom_score_adj {value} of the process"),
         HostStep::MoveNetDevice(device) => match &device.name {

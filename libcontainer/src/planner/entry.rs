@@ -7,7 +7,7 @@ use libcontainer_init::{Slot, Step, attr::MountAttr};
 
 use crate::cgroup;
 use crate::resctrl::Group;
-use crate::spec::{IdMap, IdMaps, NetDevice};
+use crate::spec::{IdMap, IdMaps, IoPriority, NetDevice, Scheduler, TimeOffset};
 
 /// One line of a plan.
 #[derive(Clone, Debug)]
@@ -119,6 +119,17 @@ pub struct Tree {
     pub slot: Slot,
 }
 
+/// Who writes an id map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MapWriter {
+    /// This process.
+    Direct,
+    /// This process, after it has denied setgroups(2) to the namespace: else one could leave groups that deny access.
+    AfterDeny,
+    /// A program with the privilege, `newuidmap` or `newgidmap`.
+    Helper(PathBuf),
+}
+
 /// What the calling process does.
 #[derive(Clone, Debug)]
 pub enum HostStep {
@@ -187,13 +198,23 @@ pub enum HostStep {
     },
     /// Takes over the process that `Enter` cloned.
     Adopt,
+    /// Sets the clocks of the time namespace that `Enter` has made and nobody is in yet.
+    TimeOffsets(Vec<TimeOffset>),
     /// Writes the id maps of the child's user namespace.
     IdMaps {
         /// Users.
         uids: Vec<IdMap>,
         /// Groups.
         gids: Vec<IdMap>,
+        /// Who writes the users'.
+        uid_writer: MapWriter,
+        /// Who writes the groups'.
+        gid_writer: MapWriter,
     },
+    /// Sets when the child gets a CPU. Its own capabilities would not do in a user namespace.
+    Schedule(Scheduler),
+    /// Sets when the child gets at disks.
+    IoPriority(IoPriority),
     /// Sets the child's badness for the OOM killer, where it may not do that itself.
     OomScore {
         /// -1000 to 1000.

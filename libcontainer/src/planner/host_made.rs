@@ -7,7 +7,7 @@ use super::build::Build;
 use super::entry::{NewFilesystem, Source, Template, Tree};
 use super::filesystems::{self, Datum};
 use super::mounts::{attributes, bind, now, pointer, propagation};
-use super::{idmap, long_options};
+use super::{long_options, mount_ids};
 use crate::spec::{Attributes, IdMap, Membership, Mount, MountKind, attr};
 use crate::{Error, ErrorKind, Result};
 
@@ -62,7 +62,7 @@ fn lend_new(build: &mut Build<'_>, mount: &Mount, fstype: &str, copy_up: bool) -
     };
     let template = template(build, mount, fstype, &options, copy_up);
     let fs = filesystems::instance(build, fstype, &options);
-    let idmap = idmap::of(build, mount);
+    let idmap = mount_ids::of(build, mount);
     let mut top = propagation(mount);
     top.set = now(mount);
     let source = Source::New(Box::new(NewFilesystem { fs, template }));

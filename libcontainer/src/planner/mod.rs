@@ -15,20 +15,26 @@ mod idmap;
 #[cfg(feature = "fault-injection")]
 mod inject;
 mod long_options;
+mod mount_ids;
 mod mounts;
 mod namespaces;
 mod net_devices;
 mod pool;
 mod process;
+#[cfg(test)]
+mod process_tests;
 mod request;
 mod resctrl;
 mod rootfs;
 mod rule;
+mod scheduling;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-pub use entry::{Action, Actor, Entry, HostStep, IdNamespace, Idmap, NewFilesystem, Source, Template, Tree};
+pub use entry::{
+    Action, Actor, Entry, HostStep, IdNamespace, Idmap, MapWriter, NewFilesystem, Source, Template, Tree,
+};
 #[cfg(feature = "fault-injection")]
 pub use inject::Injection;
 pub use pool::Pool;

@@ -9,7 +9,7 @@ use libcontainer_init::{Step, slot};
 use super::build::Build;
 use super::entry::{Source, Tree};
 use super::rootfs::{flag, namespace_propagation};
-use super::{filesystems, host_made, idmap};
+use super::{filesystems, host_made, mount_ids};
 use crate::cgroup::{Hierarchy, Placement};
 use crate::error::describe_errno;
 use crate::facts::PathFact;
@@ -24,7 +24,7 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
         match &mount.kind {
             MountKind::Bind { source, recursive } => {
                 check_source(build, mount, source)?;
-                let idmap = idmap::of(build, mount);
+                let idmap = mount_ids::of(build, mount);
                 let path = source.clone();
                 let tree = Tree { path, recursive: *recursive, idmap, ..bind(build, mount) };
                 build.lend(tree, Some(pointer(mount)));

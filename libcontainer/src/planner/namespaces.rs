@@ -9,9 +9,8 @@ use std::path::PathBuf;
 use libcontainer_init::Step;
 
 use super::build::Build;
-use super::cgroups;
 use super::entry::{Actor, HostStep};
-use super::resctrl;
+use super::{cgroups, idmap, resctrl};
 use crate::cgroup::{Placement, Write};
 use crate::spec::{Membership, Namespace, Namespaces};
 use crate::{Error, ErrorKind, Result};
@@ -41,6 +40,9 @@ fn kinds(namespaces: &Namespaces) -> [(Kind, &Namespace); 8] {
 /// libc has it as a c_int too, but not on every target.
 const CLONE_NEWTIME: i32 = 0x80;
 
+const NEWTIME: u32 = CLONE_NEWTIME as u32;
+const NEWUSER: u32 = libc::CLONE_NEWUSER as u32;
+
 /// Clones, joins and unshares, up to the point where the container's first process has all its namespaces.
 pub(super) fn enter(
     build: &mut Build<'_>,
@@ -49,27 +51,15 @@ pub(super) fn enter(
     groups: Vec<PathBuf>,
 ) -> Result<()> {
     let namespaces = &build.request.config.namespaces;
-    if namespaces.mount.membership == Membership::Host {
-        return Err(Error::new(
-            ErrorKind::Unsupported { pointer: "/linux/namespaces".into() },
-            "/linux/namespaces: a container in the host's mount namespace is not supported (add {\"type\": \"mount\"})",
-        ));
-    }
+    refuse_host_mounts(namespaces)?;
     let into_cgroup = placement.unified().is_some();
-    let born = flags(namespaces, true);
     let has_user = namespaces.user.membership != Membership::Host;
-    if needs_enter(namespaces) {
-        let joins = lent(build, |kind| kind.children_only);
-        build.host(HostStep::Clone { actor: Actor::Enter, flags: 0, into_cgroup });
-        let (after_user, before_user): (Vec<Join>, Vec<Join>) =
-            joins.into_iter().partition(|join| join.kind == libc::CLONE_NEWUSER as u32 || join.owned_by_user);
-        for join in before_user.iter().chain(&after_user) {
-            build.enter(join.step(), Some(join.pointer.clone()));
-        }
-        build.enter(Step::CloneInit { flags: born }, Some("/linux/namespaces".into()));
-        build.host(HostStep::Adopt);
+    let joins = lent(build, Join::by_enter);
+    if joins.is_empty() && build.request.config.time_offsets.is_empty() {
+        let flags = flags(namespaces, true);
+        build.host_for(HostStep::Clone { actor: Actor::Init, flags, into_cgroup }, "/linux/namespaces");
     } else {
-        build.host_for(HostStep::Clone { actor: Actor::Init, flags: born, into_cgroup }, "/linux/namespaces");
+        through_enter(build, joins, into_cgroup);
     }
     if !build.request.facts.cgroup.v1.is_empty() {
         build.host_for(HostStep::JoinCgroup, "/linux/cgroupsPath");
@@ -78,11 +68,7 @@ pub(super) fn enter(
         cgroups::limit(build, write);
     }
     resctrl::join(build, groups);
-    if namespaces.user.membership == Membership::New {
-        let config = build.request.config;
-        let step = HostStep::IdMaps { uids: config.uid_maps.clone(), gids: config.gid_maps.clone() };
-        build.host_for(step, "/linux/uidMappings");
-    }
+    idmap::plan(build)?;
     if let Some(value) = oom_score(build).filter(|_| has_user) {
         build.host_for(HostStep::OomScore { value }, "/process/oomScoreAdj");
     }
@@ -94,9 +80,47 @@ pub(super) fn enter(
     Ok(())
 }
 
+/// runc takes it as far as it can, which is not to the end: paths cannot be hidden, and every mount stays on the host.
+fn refuse_host_mounts(namespaces: &Namespaces) -> Result<()> {
+    if namespaces.mount.membership != Membership::Host {
+        return Ok(());
+    }
+    let pointer = "/linux/namespaces";
+    let message = "a container in the host's mount namespace is not supported (add {\"type\": \"mount\"})";
+    Err(Error::new(ErrorKind::Unsupported { pointer: pointer.into() }, format!("{pointer}: {message}")))
+}
+
+/// A process joins first and then clones the container. What the joined user namespace does not own comes before it,
+/// for it is out of reach from inside.
+fn through_enter(build: &mut Build<'_>, joins: Vec<Join>, into_cgroup: bool) {
+    let config = build.request.config;
+    let born = flags(&config.namespaces, true);
+    // Clocks can be set only while nobody is in the time namespace: not by a clone into it. The user namespace that
+    // is to own it must be there before; nobody can be born in one that a joined namespace does not know.
+    let made = if config.time_offsets.is_empty() { 0 } else { born & (NEWUSER | NEWTIME) };
+    let entered = if joins.is_empty() { made & NEWUSER } else { 0 };
+    let step = HostStep::Clone { actor: Actor::Enter, flags: entered, into_cgroup };
+    build.host_for(step, "/linux/namespaces");
+    if !joins.is_empty() {
+        // From here on processes of others may see it, and what it clones.
+        build.enter(Step::CloseFds, None);
+    }
+    let (after, before): (Vec<Join>, Vec<Join>) =
+        joins.into_iter().partition(|join| join.kind == NEWUSER || join.owned_by_user);
+    for join in before.iter().chain(&after) {
+        build.enter(join.step(), Some(join.pointer.clone()));
+    }
+    if made != 0 {
+        build.enter(Step::Unshare { flags: made & !entered }, Some("/linux/timeOffsets".into()));
+        build.host_for(HostStep::TimeOffsets(config.time_offsets.clone()), "/linux/timeOffsets");
+    }
+    build.enter(Step::CloneInit { flags: born & !made }, Some("/linux/namespaces".into()));
+    build.host(HostStep::Adopt);
+}
+
 /// The rest of the namespaces, which a process may enter by itself.
 fn join_and_unshare(build: &mut Build<'_>) {
-    for join in lent(build, |kind| !kind.children_only) {
+    for join in lent(build, |join, user| !join.by_enter(user)) {
         build.init_for(join.step(), join.pointer.clone());
     }
     let flags = flags(&build.request.config.namespaces, false);
@@ -109,11 +133,6 @@ fn oom_score(build: &Build<'_>) -> Option<i32> {
     build.request.config.process.as_ref().and_then(|process| process.oom_score_adj)
 }
 
-fn needs_enter(namespaces: &Namespaces) -> bool {
-    let joined = |namespace: &Namespace| matches!(namespace.membership, Membership::Join(_));
-    kinds(namespaces).iter().any(|(kind, namespace)| kind.children_only && joined(namespace))
-}
-
 /// `CLONE_NEW*` of the new namespaces that a process is born in, or those that it makes itself.
 fn flags(namespaces: &Namespaces, children_only: bool) -> u32 {
     let new = kinds(namespaces).into_iter().filter(|(kind, namespace)| {
@@ -122,8 +141,10 @@ fn flags(namespaces: &Namespaces, children_only: bool) -> u32 {
     new.fold(0, |flags, (kind, _)| flags | kind.flag as u32)
 }
 
+/// A namespace to be joined.
 struct Join {
     kind: u32,
+    children_only: bool,
     slot: libcontainer_init::Slot,
     pointer: String,
     owned_by_user: bool,
@@ -134,30 +155,42 @@ impl Join {
     fn step(&self) -> Step {
         Step::Join { slot: self.slot, kind: self.kind }
     }
+
+    /// Whether it must be joined before the container's first process is cloned: a pid, time or user namespace always;
+    /// another one if it is out of reach from the container's user namespace.
+    fn by_enter(&self, user: &Membership) -> bool {
+        self.children_only
+            || match user {
+                Membership::Host => false,
+                Membership::New => true,
+                Membership::Join(_) => !self.owned_by_user,
+            }
+    }
 }
 
-/// The joins of the chosen kinds, with a slot each. The slot follows from the kind, so that lending and joining
-/// agree without remembering anything.
-fn lent(build: &Build<'_>, chosen: impl Fn(&Kind) -> bool) -> Vec<Join> {
+/// The joins that are chosen, with a slot each. The slot follows from the kind, so that lending and joining agree
+/// without remembering anything.
+fn lent(build: &Build<'_>, chosen: impl Fn(&Join, &Membership) -> bool) -> Vec<Join> {
     let facts = build.request.facts;
-    let all = kinds(&build.request.config.namespaces).into_iter().enumerate();
-    all.filter(|(_, (kind, _))| chosen(kind))
-        .filter_map(|(place, (kind, namespace))| match &namespace.membership {
-            Membership::Join(path) => Some(Join {
-                kind: kind.flag as u32,
-                slot: libcontainer_init::slot::namespace(place as u16),
-                pointer: format!("/linux/namespaces/{}/path", namespace.index),
-                owned_by_user: facts.owned_by_joined_user.contains(&(kind.flag as u32)),
-                path: path.clone(),
-            }),
-            _ => None,
-        })
-        .collect()
+    let namespaces = &build.request.config.namespaces;
+    let all = kinds(namespaces).into_iter().enumerate();
+    let joins = all.filter_map(|(place, (kind, namespace))| match &namespace.membership {
+        Membership::Join(path) => Some(Join {
+            kind: kind.flag as u32,
+            children_only: kind.children_only,
+            slot: libcontainer_init::slot::namespace(place as u16),
+            pointer: format!("/linux/namespaces/{}/path", namespace.index),
+            owned_by_user: facts.owned_by_joined_user.contains(&(kind.flag as u32)),
+            path: path.clone(),
+        }),
+        _ => None,
+    });
+    joins.filter(|join| chosen(join, &namespaces.user.membership)).collect()
 }
 
 /// Lends the handles of every namespace that will be joined.
 pub(super) fn lend_all(build: &mut Build<'_>) {
-    for join in lent(build, |_| true) {
+    for join in lent(build, |_, _| true) {
         let step = HostStep::LendNamespace { path: join.path.clone(), kind: join.kind, slot: join.slot };
         build.host_for(step, join.pointer);
     }

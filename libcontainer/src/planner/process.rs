@@ -9,8 +9,10 @@ use libcontainer_init::{Step, Text};
 
 use super::build::Build;
 use super::entry::HostStep;
+use super::request::Options;
+use super::scheduling;
 use crate::cgroup::Devices;
-use crate::spec::{Capabilities, Process};
+use crate::spec::{Capabilities, Membership, Process};
 use crate::{Error, ErrorKind, Result, seccomp};
 
 /// What the steps of the program point to.
@@ -30,6 +32,7 @@ pub(super) fn plan(build: &mut Build<'_>, devices: Devices) -> Result<Prepared> 
         if !build.request.options.at_once {
             build.init(Step::WaitForStart);
         }
+        build.init(Step::Signals);
         build.init_for(Step::Exec, "/process");
         return Ok(Prepared::default());
     };
@@ -43,6 +46,7 @@ pub(super) fn plan(build: &mut Build<'_>, devices: Devices) -> Result<Prepared> 
     if !build.request.options.at_once {
         build.init(Step::WaitForStart);
     }
+    build.init(Step::Signals);
     give_up_privileges(build, process, &capabilities, filter.as_ref());
     build.init_for(Step::Exec, "/process/args/0");
     let argv = process.args.iter().map(|arg| build.pool.text(arg)).collect();
@@ -58,8 +62,10 @@ fn created(build: &mut Build<'_>, devices: Devices) {
         build.host(HostStep::Record { running: true });
         build.meanwhile();
         restrict(build, devices);
+        schedule(build);
     } else {
         restrict(build, devices);
+        schedule(build);
         build.host(HostStep::Record { running: false });
     }
     if let Some(path) = &options.pidfd_socket {
@@ -67,6 +73,13 @@ fn created(build: &mut Build<'_>, devices: Devices) {
     }
     if let Some(path) = &options.pid_file {
         build.host(HostStep::PidFile { path: path.clone() });
+    }
+}
+
+/// The set-up is over and has run as fast as it could.
+fn schedule(build: &mut Build<'_>) {
+    if let Some(process) = &build.request.config.process {
+        scheduling::by_host(build, process);
     }
 }
 
@@ -135,7 +148,7 @@ fn label(build: &mut Build<'_>, process: &Process) -> Result<()> {
                 .warn("/process/selinuxLabel", "the running kernel has no SELinux: the label is NOT applied");
         }
     }
-    let has_user = build.request.config.namespaces.user.membership != crate::spec::Membership::Host;
+    let has_user = build.request.config.namespaces.user.membership != Membership::Host;
     if let Some(score) = process.oom_score_adj.filter(|_| !has_user) {
         write(build, "self/oom_score_adj", &score.to_string(), "/process/oomScoreAdj");
     }
@@ -152,7 +165,9 @@ fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilitie
     let last = build.request.facts.last_capability;
     build.init_for(Step::Bounding { keep: capabilities.bounding, last }, "/process/capabilities/bounding");
     let groups = build.pool.words(&process.additional_gids);
-    build.init_for(Step::Groups { groups }, "/process/user/additionalGids");
+    let has_user = build.request.config.namespaces.user.membership != Membership::Host;
+    let or_keep = has_user && process.additional_gids.is_empty();
+    build.init_for(Step::Groups { groups, or_keep }, "/process/user/additionalGids");
     let cwd = build.pool.text(&process.cwd);
     build.init_for(Step::Cwd { path: cwd }, "/process/cwd");
     if let Some(place) = missing_home(process) {
@@ -160,9 +175,9 @@ fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilitie
     }
     build.init_for(Step::User { uid: process.uid, gid: process.gid }, "/process/user");
     build.init_for(Step::CwdAgain { path: cwd }, "/process/cwd");
-    let candidates = candidates(process);
-    let candidates = build.pool.list(candidates);
-    build.init_for(Step::Find { candidates }, "/process/args/0");
+    let in_path = process.args.first().is_some_and(|program| !program.contains('/'));
+    let candidates = build.pool.list(candidates(process));
+    build.init_for(Step::Find { candidates, in_path }, "/process/args/0");
 }
 
 /// Where in the environment `HOME` belongs, if it has to be looked up: after the rest if it is not there.
@@ -185,11 +200,35 @@ fn candidates(process: &Process) -> Vec<String> {
     folders.map(|folder| format!("{folder}/{program}")).collect()
 }
 
+/// What tells the program of the sockets that it is started with (sd_listen_fds(3)). Its pid is 1 to itself, or else the
+/// sockets are not meant for it.
+fn announced(options: &Options) -> Vec<String> {
+    if options.listen_fds == 0 {
+        return Vec::new();
+    }
+    let names = options.listen_names.iter().map(|names| format!("LISTEN_FDNAMES={names}"));
+    [format!("LISTEN_FDS={}", options.listen_fds), "LISTEN_PID=1".to_owned()]
+        .into_iter()
+        .chain(names)
+        .collect()
+}
+
 /// The environment; a place for `HOME` holds an empty text until the passwd file was read.
 fn environment(build: &mut Build<'_>, process: &Process) -> Vec<Text> {
-    let mut envp: Vec<Text> = process.env.iter().map(|entry| build.pool.text(entry)).collect();
+    let announced = announced(build.request.options);
+    let name = |entry: &str| entry.split('=').next().unwrap_or_default().to_owned();
+    let ours = |entry: &str| announced.iter().find(|other| name(other) == name(entry));
+    let mut envp: Vec<Text> = Vec::with_capacity(process.env.len() + 1 + announced.len());
+    for entry in &process.env {
+        envp.push(build.pool.text(ours(entry).unwrap_or(entry)));
+    }
     if missing_home(process) == Some(envp.len() as u32) {
         envp.push(build.pool.text("HOME=/"));
+    }
+    for entry in &announced {
+        if !process.env.iter().any(|other| name(other) == name(entry)) {
+            envp.push(build.pool.text(entry));
+        }
     }
     envp
 }
@@ -205,6 +244,7 @@ fn limits(build: &mut Build<'_>, process: &Process) {
         build.init_for(step, format!("/process/rlimits/{index}"));
     }
     build.init_for(Step::Umask { mask: process.umask }, "/process/user/umask");
+    scheduling::by_init(build);
 }
 
 fn filter(build: &mut Build<'_>) -> Result<Option<seccomp::Filter>> {

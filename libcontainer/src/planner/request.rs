@@ -38,4 +38,8 @@ pub struct Options {
     pub no_new_keyring: bool,
     /// How many descriptors from 3 on are passed to the program.
     pub preserve_fds: u32,
+    /// How many of them, the first, are announced to it as sockets to listen on (sd_listen_fds(3)).
+    pub listen_fds: u32,
+    /// The names of these, if they have any.
+    pub listen_names: Option<String>,
 }

@@ -7,14 +7,14 @@ use crate::facts::Facts;
 use crate::spec::{self, Membership};
 
 /// The files of a folder of `fixtures/plans`.
-struct Input {
-    config: spec::Config,
-    facts: Facts,
-    options: Options,
+pub(super) struct Input {
+    pub(super) config: spec::Config,
+    pub(super) facts: Facts,
+    pub(super) options: Options,
 }
 
 impl Input {
-    fn read(case: &str) -> Self {
+    pub(super) fn read(case: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/plans").join(case);
         let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
         let options = match folder.join("options.json").exists() {
@@ -29,10 +29,16 @@ impl Input {
     }
 }
 
+impl Input {
+    pub(super) fn plan(&self) -> crate::Result<Plan> {
+        let Self { config, facts, options } = self;
+        make(&Request { id: "test", config, options, facts })
+    }
+}
+
 /// The plan of such a folder.
 pub(super) fn golden(case: &str) -> Plan {
-    let Input { config, facts, options } = Input::read(case);
-    make(&Request { id: "test", config: &config, options: &options, facts: &facts }).unwrap()
+    Input::read(case).plan().unwrap()
 }
 
 /// What a step of the host leaves behind must be undone. A step that is added has to be put on one side here.
@@ -53,6 +59,7 @@ fn what_the_host_makes_is_undone() {
         | HostStep::JoinCgroup
         | HostStep::IdMaps { .. }
         | HostStep::OomScore { .. } => false,
+        HostStep::TimeOffsets(_) | HostStep::Schedule(_) | HostStep::IoPriority(_) => false,
         #[cfg(feature = "fault-injection")]
         HostStep::Fail { .. } | HostStep::Die | HostStep::KillChild => false,
     };

@@ -27,6 +27,8 @@ pub fn verify(plan: &Plan) -> Vec<Violation> {
     world.violations
 }
 
+const CLONE_NEWTIME: u32 = 0x80;
+
 /// What has happened up to an entry.
 #[derive(Default)]
 struct World {
@@ -49,6 +51,9 @@ struct World {
     adopted: bool,
     /// How many user namespaces there are for idmapped mounts.
     id_namespaces: usize,
+    /// Whether `Enter` has made a time namespace, which only `Init` will be in.
+    clock_made: bool,
+    clock_set: bool,
     new_user: bool,
     is_mapped: bool,
     /// `CLONE_NEW*` of the container's own namespaces, made or joined.
@@ -64,6 +69,7 @@ struct World {
     user_changed: bool,
     found: bool,
     gated: bool,
+    signals_reset: bool,
     capabilities_set: bool,
     no_new_privileges: bool,
     filtered: bool,
@@ -192,6 +198,11 @@ impl World {
     fn host_on_process(&mut self, step: &HostStep) {
         let has_process = self.has_init && (!self.has_enter || self.adopted);
         match step {
+            HostStep::TimeOffsets(_) => {
+                self.require(self.clock_made && !self.cloned, Rule::ClocksFirst);
+                self.clock_set = true;
+                return;
+            }
             HostStep::Adopt => {
                 self.require(self.cloned, Rule::Adopted);
                 self.adopted = true;
@@ -222,10 +233,12 @@ impl World {
         self.require(self.closed_fds || actor != Actor::Init, Rule::ClosedFirst);
         match *step {
             Step::Join { slot, kind } => {
+                self.require(self.closed_fds, Rule::ClosedBeforeJoin);
                 self.has(slot);
                 self.namespaces |= kind;
             }
             Step::CloneInit { flags } => {
+                self.require(self.clock_set || !self.clock_made, Rule::ClocksFirst);
                 self.require(!self.has_init, Rule::BornOnce);
                 self.cloned = true;
                 self.has_init = true;
@@ -235,7 +248,10 @@ impl World {
                 self.require(self.is_mapped || !self.new_user, Rule::MapsFirst);
                 self.is_root = true;
             }
-            Step::Unshare { flags } => self.unshare(flags),
+            Step::Unshare { flags } => {
+                self.clock_made |= actor == Actor::Enter && flags & CLONE_NEWTIME != 0;
+                self.unshare(flags);
+            }
             Step::Hostname { .. } | Step::Domainname { .. } => {
                 self.require(self.owns(libc::CLONE_NEWUTS), Rule::OwnNames);
             }
@@ -248,8 +264,10 @@ impl World {
     fn unshare(&mut self, flags: u32) {
         let is_placed = self.in_cgroup && !self.has_cgroup_to_join;
         self.require(flags & libc::CLONE_NEWCGROUP as u32 == 0 || is_placed, Rule::PlacedFirst);
-        self.require(self.is_root || !self.owns(libc::CLONE_NEWUSER), Rule::RootFirst);
-        self.namespaces |= flags;
+        // Nobody looks up an id in a time namespace or by making a user namespace.
+        let has_ids = flags & !(CLONE_NEWTIME | libc::CLONE_NEWUSER as u32) != 0;
+        self.require(self.is_root || !has_ids || !self.owns(libc::CLONE_NEWUSER), Rule::RootFirst);
+        self.born(flags);
     }
 
     fn file_system(&mut self, step: &Step) {
@@ -306,6 +324,10 @@ impl World {
                 self.require(self.previous == Some(Actor::Host), Rule::GateStartsTurn);
                 self.gated = true;
             }
+            Step::Signals => {
+                self.require(!self.filtered, Rule::SignalsFirst);
+                self.signals_reset = true;
+            }
             Step::Capabilities { .. } => {
                 self.require(self.user_changed, Rule::CapabilitiesAsUser);
                 self.capabilities_set = true;
@@ -332,6 +354,7 @@ impl World {
         self.require(self.found || !self.has_program, Rule::FoundFirst);
         self.require(self.capabilities_set || !self.has_program, Rule::CapabilitiesFirst);
         self.require(self.filtered || !self.has_filter, Rule::FilterLoaded);
+        self.require(self.signals_reset, Rule::SignalsFirst);
         self.executed = true;
     }
 }

@@ -114,6 +114,15 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
     let attach: Which = child!(Step::AttachRoot { .. });
     let pivot: Which = child!(Step::Pivot);
     vec![
+        (Rule::ClosedBeforeJoin, "joined-user-and-pid", Remove(child!(Step::CloseFds))),
+        (
+            Rule::ClosedBeforeJoin,
+            "joined-user-and-pid",
+            Move(child!(Step::Join { .. }), child!(Step::CloseFds)),
+        ),
+        (Rule::ClocksFirst, "time-offsets", Remove(host!(HostStep::TimeOffsets(_)))),
+        (Rule::ClocksFirst, "time-offsets", Move(host!(HostStep::TimeOffsets(_)), unshare)),
+        (Rule::ClocksFirst, "time-offsets", Move(host!(HostStep::TimeOffsets(_)), host!(HostStep::Adopt))),
         (Rule::PlacedFirst, "containerd-v1", Remove(host!(HostStep::JoinCgroup))),
         (
             Rule::PlacedFirst,
@@ -166,6 +175,8 @@ fn privileges() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::LimitsPrivileged, "v2", Move(capabilities, rlimit)),
         (Rule::FoundAsUser, "v2", Move(child!(Step::Find { .. }), user)),
         (Rule::CapabilitiesAsUser, "v2", Move(capabilities, user)),
+        (Rule::SignalsFirst, "v2", Remove(child!(Step::Signals))),
+        (Rule::SignalsFirst, after, Move(child!(Step::Signals), exec)),
         (Rule::NoNewPrivilegesFirst, after, Move(filter, no_new)),
         (Rule::FilterOrder, after, Remove(no_new)),
         (Rule::FilterOrder, before, Move(filter, exec)),

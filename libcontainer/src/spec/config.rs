@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use oci_spec::runtime::{LinuxResources, LinuxSeccomp};
 
+pub use super::scheduling::*;
+
 /// A checked configuration. Field docs name the JSON pointer they come from.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -49,6 +51,12 @@ pub struct Config {
     pub resources: Option<LinuxResources>,
     /// `/linux/seccomp`; the seccomp module compiles it.
     pub seccomp: Option<LinuxSeccomp>,
+    /// `/linux/personality`, the number of personality(2).
+    pub personality: Option<u32>,
+    /// `/linux/memoryPolicy`
+    pub memory_policy: Option<MemoryPolicy>,
+    /// `/linux/timeOffsets`; only with a new time namespace.
+    pub time_offsets: Vec<TimeOffset>,
     /// `/annotations`
     pub annotations: BTreeMap<String, String>,
     /// What was left out although the configuration asks for it, to be told to the user.
@@ -106,6 +114,12 @@ pub struct Process {
     pub apparmor_profile: Option<String>,
     /// `/process/selinuxLabel`; empty is absent.
     pub selinux_label: Option<String>,
+    /// `/process/scheduler`
+    pub scheduler: Option<Scheduler>,
+    /// `/process/ioPriority`
+    pub io_priority: Option<IoPriority>,
+    /// `/process/execCPUAffinity`, kept for `exec`.
+    pub exec_affinity: ExecAffinity,
 }
 
 /// Capability sets; bit N is capability number N of `linux/capability.h`.

@@ -12,10 +12,10 @@ pub const IDMAPPED_MOUNTS: bool = true;
 pub const NET_DEVICES: bool = true;
 
 /// The modes of `/linux/memoryPolicy`.
-pub const MEMORY_POLICY_MODES: &[&str] = &[];
+pub const MEMORY_POLICY_MODES: &[&str] = &check::MEMORY_POLICY_MODES;
 
 /// The flags of `/linux/memoryPolicy`.
-pub const MEMORY_POLICY_FLAGS: &[&str] = &[];
+pub const MEMORY_POLICY_FLAGS: &[&str] = &check::MEMORY_POLICY_FLAGS;
 
 /// What is applied of `/linux/intelRdt`.
 pub const INTEL_RDT: IntelRdt = IntelRdt { enabled: true, schemata: true, monitoring: true };

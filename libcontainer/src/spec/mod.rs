@@ -11,6 +11,7 @@ mod nodes;
 mod problem;
 mod raw;
 mod resources;
+mod scheduling;
 mod seccomp;
 #[cfg(test)]
 mod tests;

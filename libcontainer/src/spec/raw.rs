@@ -55,10 +55,37 @@ pub(super) struct Process {
     pub(super) apparmor_profile: String,
     pub(super) oom_score_adj: Option<i64>,
     pub(super) selinux_label: String,
-    pub(super) scheduler: Asked,
-    pub(super) io_priority: Asked,
+    pub(super) scheduler: Option<Scheduler>,
+    pub(super) io_priority: Option<IoPriority>,
     #[serde(rename = "execCPUAffinity")]
-    pub(super) exec_cpu_affinity: Asked,
+    pub(super) exec_affinity: ExecAffinity,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Scheduler {
+    pub(super) policy: String,
+    pub(super) nice: i64,
+    pub(super) priority: i64,
+    pub(super) flags: Vec<String>,
+    pub(super) runtime: u64,
+    pub(super) deadline: u64,
+    pub(super) period: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct IoPriority {
+    pub(super) class: String,
+    pub(super) priority: i64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ExecAffinity {
+    pub(super) initial: String,
+    #[serde(rename = "final")]
+    pub(super) last: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -135,10 +162,32 @@ pub(super) struct Linux {
     pub(super) readonly_paths: Vec<String>,
     pub(super) mount_label: String,
     pub(super) intel_rdt: Option<IntelRdt>,
-    pub(super) memory_policy: Asked,
-    pub(super) personality: Asked,
+    pub(super) memory_policy: Option<MemoryPolicy>,
+    pub(super) personality: Option<Personality>,
     pub(super) net_devices: BTreeMap<String, NetDevice>,
-    pub(super) time_offsets: Asked,
+    pub(super) time_offsets: BTreeMap<String, TimeOffset>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct MemoryPolicy {
+    pub(super) mode: String,
+    pub(super) nodes: String,
+    pub(super) flags: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Personality {
+    pub(super) domain: String,
+    pub(super) flags: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct TimeOffset {
+    pub(super) secs: i64,
+    pub(super) nanosecs: u64,
 }
 
 #[derive(Default, Deserialize)]

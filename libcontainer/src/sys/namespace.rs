@@ -13,13 +13,22 @@ pub(crate) fn kind(namespace: BorrowedFd<'_>) -> io::Result<i32> {
 
 /// The user namespace that owns a namespace.
 pub(crate) fn owner(namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let fd = ask(namespace, libc::NS_GET_USERNS)?;
+    open(namespace, libc::NS_GET_USERNS)
+}
+
+/// The user namespace above a user namespace; `EPERM` if that is not below the caller's.
+pub(crate) fn parent(user: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    open(user, libc::NS_GET_PARENT)
+}
+
+fn open(namespace: BorrowedFd<'_>, request: libc::Ioctl) -> io::Result<OwnedFd> {
+    let fd = ask(namespace, request)?;
     // SAFETY: the kernel has just made this descriptor for us, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn ask(namespace: BorrowedFd<'_>, request: libc::Ioctl) -> io::Result<i32> {
-    // SAFETY: both requests take no argument; the descriptor is open for as long as it is borrowed.
+    // SAFETY: the requests take no argument; the descriptor is open for as long as it is borrowed.
     match unsafe { libc::ioctl(namespace.as_raw_fd(), request) } {
         -1 => {
             let error = std::io::Error::last_os_error();

@@ -7,6 +7,7 @@ use std::ptr;
 
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
+use rustix::process::Pid;
 
 /// The highest signal of Linux on every architecture that we support.
 pub(crate) const LAST_SIGNAL: i32 = 64;
@@ -42,6 +43,39 @@ pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, set: u64) -> Result<(), Errno
             size_of::<libc::mount_attr>(),
         )
     })
+}
+
+/// `struct sched_attr` of linux/sched/types.h, second version.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct SchedAttr {
+    /// Filled by [`sched_setattr`].
+    pub(crate) size: u32,
+    pub(crate) policy: u32,
+    pub(crate) flags: u64,
+    pub(crate) nice: i32,
+    pub(crate) priority: u32,
+    pub(crate) runtime: u64,
+    pub(crate) deadline: u64,
+    pub(crate) period: u64,
+    pub(crate) util_min: u32,
+    pub(crate) util_max: u32,
+}
+
+/// Sets policy and parameters by which the scheduler treats a process.
+pub(crate) fn sched_setattr(pid: Pid, attributes: &SchedAttr) -> Result<(), Errno> {
+    let attributes = SchedAttr { size: size_of::<SchedAttr>() as u32, ..*attributes };
+    let pid = pid.as_raw_nonzero().get();
+    // SAFETY: the kernel reads as many bytes as `size` says, and that is the true size.
+    check(unsafe { libc::syscall(libc::SYS_sched_setattr, pid, &raw const attributes, 0) })
+}
+
+/// Sets class and level by which a process gets at disks, in one number (ioprio_set(2)).
+pub(crate) fn ioprio_set(pid: Pid, value: u16) -> Result<(), Errno> {
+    const WHO_PROCESS: libc::c_int = 1;
+    let pid = pid.as_raw_nonzero().get();
+    // SAFETY: no pointer is passed.
+    check(unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, pid, libc::c_int::from(value)) })
 }
 
 /// Executes the file that `executable` refers to. Returns only the reason why that failed.

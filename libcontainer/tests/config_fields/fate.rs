@@ -28,7 +28,7 @@ pub(crate) struct Fates([Fate; 2]);
 #[derive(PartialEq)]
 struct Outcome {
     plan: String,
-    /// Kept for `state`.
+    /// Kept for `state` and `exec`.
     kept: String,
 }
 
@@ -132,7 +132,8 @@ fn outcome(config: &Value, facts: &Facts) -> Result<Outcome, Refusal> {
     };
     let plan: Plan =
         planner::plan(&Request { id: "test", config: &config, options: &options, facts }).map_err(refusal)?;
-    Ok(Outcome { plan: format!("{plan:?}"), kept: format!("{:?}", config.annotations) })
+    let affinity = config.process.as_ref().map(|process| &process.exec_affinity);
+    Ok(Outcome { plan: format!("{plan:?}"), kept: format!("{:?} {affinity:?}", config.annotations) })
 }
 
 fn refusal(error: Error) -> Refusal {

@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("resctrl", &["error", "cgroup"]),
     ("facts", &["error", "sys", "spec", "cgroup", "resctrl"]),
     ("planner", &["error", "spec", "seccomp", "cgroup", "resctrl", "facts", "init"]),
-    ("container::record", &["error", "sys", "resctrl"]),
+    ("container::record", &["error", "sys", "spec", "resctrl"]),
     ("container::store", &["error", "id", "sys", "container::record"]),
     (
         "launch",
@@ -67,7 +67,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const PLANNER_USES: &[(&str, &[&str])] = &[
     ("cgroup", &["place", "limits", "Placement", "Limits", "Write", "Devices", "Layout", "Hierarchy"]),
     ("resctrl", &["Group", "Membership", "disagreement"]),
-    ("facts", &["Facts", "PathFact"]),
+    ("facts", &["Facts", "PathFact", "Unprivileged"]),
     ("init", &["step", "slot", "attr", "Step", "Slot", "Text", "Words"]),
 ];
 

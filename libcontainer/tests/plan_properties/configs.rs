@@ -163,14 +163,27 @@ fn hidden() -> impl Strategy<Value = Value> {
     words(&["/proc/kcore", "/proc/sys", "/sys/firmware", "/etc/secret"], 4)
 }
 
+fn personality() -> impl Strategy<Value = Value> {
+    select(&["LINUX", "LINUX32"][..]).prop_map(|domain| json!({"domain": domain}))
+}
+
+fn memory_policy() -> impl Strategy<Value = Value> {
+    let nodes = select(&["0", "0-1,70", "1500-1600"][..]);
+    (select(known::MEMORY_POLICY_MODES), nodes).prop_map(|(mode, nodes)| match mode {
+        "MPOL_DEFAULT" | "MPOL_LOCAL" => json!({"mode": mode}),
+        _ => json!({"mode": mode, "nodes": nodes, "flags": ["MPOL_F_STATIC_NODES"]}),
+    })
+}
+
 /// Everything of `/linux` but what depends on the namespaces.
 fn linux() -> impl Strategy<Value = Value> {
     let propagation = ["private", "rshared", "slave", "runbindable", "shared"];
     let cgroup = select(&["", "/a/web", "web", "/a/../b", "a:b:c"][..]);
     let first = (maybe(devices()), maybe(resources()), maybe(seccomp()), hidden(), hidden());
     let intel_rdt = option::weighted(0.2, intel_rdt());
-    (first, maybe(select(propagation.to_vec())), maybe(cgroup), intel_rdt).prop_map(
-        |(first, propagation, cgroups_path, intel_rdt)| {
+    let places = (maybe(personality()), maybe(memory_policy()));
+    (first, maybe(select(propagation.to_vec())), maybe(cgroup), intel_rdt, places).prop_map(
+        |(first, propagation, cgroups_path, intel_rdt, (personality, memory_policy))| {
             let (devices, resources, seccomp, masked, read_only) = first;
             object(vec![
                 ("devices", devices),
@@ -181,6 +194,8 @@ fn linux() -> impl Strategy<Value = Value> {
                 ("rootfsPropagation", propagation),
                 ("cgroupsPath", cgroups_path),
                 ("intelRdt", intel_rdt),
+                ("personality", personality),
+                ("memoryPolicy", memory_policy),
             ])
         },
     )
@@ -198,6 +213,9 @@ fn fit_namespaces(document: &mut Value, namespaces: &[(&str, bool)], name: &str)
         let ids = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
         document["linux"]["uidMappings"] = ids.clone();
         document["linux"]["gidMappings"] = ids;
+    }
+    if namespaces.contains(&("time", false)) && name.len() > 3 {
+        document["linux"]["timeOffsets"] = json!({"monotonic": {"secs": 7}, "boottime": {"nanosecs": 9}});
     }
     if has("uts") {
         document["hostname"] = name.into();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use libcontainer::cgroup::{Hierarchy, Layout, Unified};
-use libcontainer::facts::{Facts, PathFact};
+use libcontainer::facts::{Facts, PathFact, Unprivileged};
 use libcontainer::planner::Options;
 use libcontainer::resctrl::Resctrl;
 use libcontainer::spec::Config;
@@ -90,7 +90,8 @@ pub(crate) fn facts() -> impl Strategy<Value = Facts> {
     let devices = btree_map(prop::sample::select(&DEVICES[..]), path(), 0..4);
     let owned = btree_set(prop::sample::select(&OWNED[..]).prop_map(i32::cast_unsigned), 0..4);
     let parts = (cgroup(), any::<u64>(), last_capability, lsms, root(), all_sources(), devices, owned);
-    (parts, option::weighted(0.9, resctrl())).prop_map(|(parts, resctrl)| {
+    let unprivileged = option::weighted(0.2, unprivileged());
+    (parts, option::weighted(0.9, resctrl()), unprivileged).prop_map(|(parts, resctrl, unprivileged)| {
         let (cgroup, capabilities, last_capability, lsms, root, sources, devices, owned) = parts;
         let least =
             serde_json::json!({"cgroup": {}, "capabilities": 0, "lastCapability": 0, "root": "folder"});
@@ -105,7 +106,18 @@ pub(crate) fn facts() -> impl Strategy<Value = Facts> {
         facts.devices.extend(devices.into_iter().map(|(path, fact)| (PathBuf::from(path), fact)));
         facts.owned_by_joined_user = owned;
         facts.resctrl = resctrl;
+        facts.unprivileged = unprivileged;
         facts
+    })
+}
+
+/// A caller that has the helpers for id maps: without them most maps are refused.
+fn unprivileged() -> impl Strategy<Value = Unprivileged> {
+    (0..3_u32, 0..3_u32).prop_map(|(uid, gid)| Unprivileged {
+        uid,
+        gid,
+        newuidmap: Some("/usr/bin/newuidmap".into()),
+        newgidmap: Some("/usr/bin/newgidmap".into()),
     })
 }
 
@@ -135,6 +147,8 @@ pub(crate) fn options() -> impl Strategy<Value = Options> {
         no_pivot,
         no_new_keyring,
         preserve_fds,
+        listen_fds: preserve_fds / 2,
+        listen_names: None,
     })
 }
 

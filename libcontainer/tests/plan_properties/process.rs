@@ -42,6 +42,24 @@ fn rlimits() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
+fn scheduler() -> impl Strategy<Value = Value> {
+    let flags = || words(&["SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_KEEP_PARAMS"], 2);
+    prop_oneof![
+        (select(&["SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE"][..]), -20..=19_i32, flags())
+            .prop_map(|(policy, nice, flags)| json!({"policy": policy, "nice": nice, "flags": flags})),
+        (select(&["SCHED_FIFO", "SCHED_RR"][..]), 1..=99_u32)
+            .prop_map(|(policy, priority)| json!({"policy": policy, "priority": priority})),
+        (1024..=1_000_000_u64, 1_000_000..=2_000_000_u64).prop_map(|(runtime, deadline)| {
+            json!({"policy": "SCHED_DEADLINE", "runtime": runtime, "deadline": deadline})
+        }),
+    ]
+}
+
+fn io_priority() -> impl Strategy<Value = Value> {
+    let class = select(&["IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"][..]);
+    (class, 0..=7_u32).prop_map(|(class, priority)| json!({"class": class, "priority": priority}))
+}
+
 pub(crate) fn process() -> impl Strategy<Value = Value> {
     let size =
         (any::<u16>(), any::<u16>()).prop_map(|(height, width)| json!({"height": height, "width": width}));
@@ -50,10 +68,12 @@ pub(crate) fn process() -> impl Strategy<Value = Value> {
     let second =
         (select(&["/", "/work/here"][..]), maybe(capabilities()), maybe(rlimits()), maybe(any::<bool>()));
     let third = (maybe("[a-z]{1,8}"), maybe("[a-z:]{1,8}"), maybe(-1000..=1000_i32));
-    (first, second, third).prop_map(|(first, second, third)| {
+    let fourth = (maybe(scheduler()), maybe(io_priority()), maybe(Just(json!({"initial": "0-3,2000"}))));
+    (first, second, third, fourth).prop_map(|(first, second, third, fourth)| {
         let (terminal, size, user, args, env) = first;
         let (cwd, capabilities, rlimits, no_new_privileges) = second;
         let (apparmor, selinux, score) = third;
+        let (scheduler, io_priority, affinity) = fourth;
         object(vec![
             ("terminal", Some(terminal.into())),
             ("consoleSize", size),
@@ -67,6 +87,9 @@ pub(crate) fn process() -> impl Strategy<Value = Value> {
             ("apparmorProfile", apparmor),
             ("selinuxLabel", selinux),
             ("oomScoreAdj", score),
+            ("scheduler", scheduler),
+            ("ioPriority", io_priority),
+            ("execCPUAffinity", affinity),
         ])
     })
 }

@@ -66,6 +66,7 @@ impl Creation {
             .no_pivot(self.no_pivot)
             .no_new_keyring(self.no_new_keyring)
             .preserve_fds(self.preserve_fds.saturating_add(listening))
+            .listen_fds(listening, names_of(listening))
             .systemd_cgroup(systemd_cgroup);
         if let Some(path) = &self.console_socket {
             options = options.console_socket(path);
@@ -108,6 +109,11 @@ fn terminal_problem(terminal: bool, detached: bool, socket: bool) -> Option<&'st
 pub(super) fn listening() -> u32 {
     let Some(count) = std::env::var_os("LISTEN_FDS") else { return 0 };
     listening_for(&count, std::env::var_os("LISTEN_PID").as_deref(), std::process::id())
+}
+
+/// The names that the caller gives to these sockets; text that is not UTF-8 names nothing.
+fn names_of(listening: u32) -> Option<String> {
+    if listening == 0 { None } else { std::env::var("LISTEN_FDNAMES").ok() }
 }
 
 fn listening_for(count: &OsStr, pid: Option<&OsStr>, own: u32) -> u32 {

@@ -5,13 +5,18 @@ mod devices;
 mod env;
 mod idmap;
 mod intel_rdt;
+mod memory;
 mod namespaces;
 mod net_devices;
+mod numbers;
+mod personality;
 mod process;
 mod propagation;
 mod rlimits;
+mod scheduling;
 mod sysctl;
 mod text;
+mod time;
 mod top;
 mod unsupported;
 
@@ -24,6 +29,7 @@ use super::{mount, seccomp};
 
 pub(super) use capabilities::CAPABILITIES;
 pub(super) use idmap::lists as id_maps;
+pub(super) use memory::{FLAGS as MEMORY_POLICY_FLAGS, MODES as MEMORY_POLICY_MODES};
 pub(super) use namespaces::NAMESPACES;
 pub(super) use propagation::{PROPAGATIONS, propagation};
 pub(super) use text::{c_string, entries, path as path_text};
@@ -57,6 +63,9 @@ pub(super) fn config(raw: Spec, bundle: &Path) -> Checked<Config> {
         cgroups_path: top::cgroups_path(linux.cgroups_path)?,
         resources: linux.resources.map(Into::into),
         seccomp: seccomp::profile(linux.seccomp)?,
+        personality: linux.personality.as_ref().map(personality::personality).transpose()?,
+        memory_policy: linux.memory_policy.as_ref().map(memory::policy).transpose()?,
+        time_offsets: time::offsets(&linux.time_offsets, &namespaces)?,
         annotations: raw.annotations,
         namespaces,
         warnings,

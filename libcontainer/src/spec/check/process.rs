@@ -1,6 +1,6 @@
 use std::fmt::Arguments;
 
-use super::{capabilities, env, rlimits, text};
+use super::{capabilities, env, rlimits, scheduling, text};
 use crate::spec::config::{Process, Warning};
 use crate::spec::problem::{Checked, Problem};
 use crate::spec::raw;
@@ -27,6 +27,9 @@ pub(super) fn process(raw: raw::Process, warnings: &mut Vec<Warning>) -> Checked
         oom_score_adj: raw.oom_score_adj.map(oom_score_adj).transpose()?,
         apparmor_profile: label(raw.apparmor_profile, format_args!("/process/apparmorProfile"))?,
         selinux_label: label(raw.selinux_label, format_args!("/process/selinuxLabel"))?,
+        scheduler: raw.scheduler.as_ref().map(scheduling::scheduler).transpose()?,
+        io_priority: raw.io_priority.as_ref().map(scheduling::io_priority).transpose()?,
+        exec_affinity: scheduling::exec_affinity(&raw.exec_affinity)?,
     })
 }
 

@@ -2,13 +2,11 @@
 //! it asked for is not the container.
 
 use crate::spec::problem::{Checked, Problem};
-use crate::spec::raw::{Asked, Hooks, Linux, Process, Spec};
+use crate::spec::raw::{Asked, Hooks, Spec};
 
 pub(super) fn refuse(spec: &Spec) -> Checked {
     other_platforms(spec)?;
-    spec.process.as_ref().map_or(Ok(()), process)?;
-    hooks(&spec.hooks)?;
-    linux(&spec.linux)
+    hooks(&spec.hooks)
 }
 
 fn other_platforms(spec: &Spec) -> Checked {
@@ -22,15 +20,6 @@ fn other_platforms(spec: &Spec) -> Checked {
     refuse_each(&platforms, "this is not a configuration for Linux containers; remove the block")
 }
 
-fn process(process: &Process) -> Checked {
-    let values = [
-        ("/process/scheduler", process.scheduler),
-        ("/process/ioPriority", process.io_priority),
-        ("/process/execCPUAffinity", process.exec_cpu_affinity),
-    ];
-    refuse_each(&values, NOT_YET)
-}
-
 fn hooks(hooks: &Hooks) -> Checked {
     let lists = [
         ("/hooks/prestart", hooks.prestart),
@@ -41,15 +30,6 @@ fn hooks(hooks: &Hooks) -> Checked {
         ("/hooks/poststop", hooks.poststop),
     ];
     refuse_each(&lists, NOT_YET)
-}
-
-fn linux(linux: &Linux) -> Checked {
-    let values = [
-        ("/linux/memoryPolicy", linux.memory_policy),
-        ("/linux/personality", linux.personality),
-        ("/linux/timeOffsets", linux.time_offsets),
-    ];
-    refuse_each(&values, NOT_YET)
 }
 
 const NOT_YET: &str = "not supported by this version; remove it";

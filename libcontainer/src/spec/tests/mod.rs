@@ -10,6 +10,7 @@ mod mounts;
 mod net_devices;
 mod never_panics;
 mod process;
+mod scheduling;
 mod sysctl;
 mod top;
 mod unsupported;

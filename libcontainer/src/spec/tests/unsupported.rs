@@ -20,27 +20,6 @@ fn every_kind_of_hook() {
 }
 
 #[test]
-fn what_later_versions_do_for_the_process() {
-    let process = |key: &str, value: Value| super::with(&format!("/process/{key}"), value);
-    let values = [
-        ("scheduler", json!({"policy": "SCHED_FIFO"})),
-        ("ioPriority", json!({"class": "IOPRIO_CLASS_IDLE"})),
-        ("execCPUAffinity", json!({"initial": "0"})),
-    ];
-    for (key, value) in values {
-        unsupported(&process(key, value), &format!("/process/{key}"));
-        accepted(&process(key, json!({})));
-    }
-}
-
-#[test]
-fn what_later_versions_do_for_linux() {
-    refused_unless_empty("/linux/personality", &json!({"domain": "LINUX32"}));
-    refused_unless_empty("/linux/memoryPolicy", &json!({"mode": "MPOL_BIND", "nodes": "0"}));
-    refused_unless_empty("/linux/timeOffsets", &json!({"monotonic": {"secs": 1}}));
-}
-
-#[test]
 fn other_platforms() {
     refused_unless_empty("/vm", &json!({"kernel": {"path": "/k"}}));
     refused_unless_empty("/windows", &json!({"layerFolders": ["c:"]}));
@@ -52,6 +31,6 @@ fn other_platforms() {
 #[test]
 fn a_value_of_any_type_counts_as_asked_for() {
     for value in [json!(true), json!(1), json!(-1), json!(1.5), json!([null]), json!({"a": null})] {
-        unsupported(&isolated("/linux/personality", value), "/linux/personality");
+        unsupported(&isolated("/vm", value), "/vm");
     }
 }
