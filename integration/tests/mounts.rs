@@ -271,7 +271,6 @@ fn missing_targets_are_made() {
 }
 
 #[test]
-#[ignore = "a tmpfs does not take the mode of its target yet"]
 fn a_tmpfs_takes_its_options_or_the_mode_of_its_target() {
     let sandbox = Sandbox::new();
     fs::set_permissions(sandbox.rootfs().join("home"), PermissionsExt::from_mode(0o2711)).unwrap();
@@ -335,6 +334,33 @@ fn hundreds_of_mounts() {
     });
     let ours = report["mounts"].as_array().unwrap().iter().filter(|mount| mount["source"] == "one");
     assert_eq!(ours.count(), 300);
+}
+
+/// Binds of `count` folders of the host, under a limit of 1024 open files.
+fn with_binds(count: usize) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        config.mount(json!({ "type": "tmpfs", "source": "all", "destination": "/tmp" }));
+        for number in 0..count {
+            let folder = sandbox.file(&format!("folders/{number}"));
+            fs::create_dir_all(&folder).unwrap();
+            config.bind(folder, &format!("/tmp/{number}"), &["rbind", "ro"]);
+        }
+    });
+    sandbox.after_shell("ulimit -Sn 1024")
+}
+
+#[test]
+fn hundreds_of_binds_need_no_more_descriptors_than_there_are() {
+    let report = Report::parse(&with_binds(900).run().success().stdout());
+    let mounts = report["mounts"].as_array().unwrap().iter();
+    let ours = mounts.filter(|mount| mount["root"].as_str().is_some_and(|root| root.contains("/folders/")));
+    assert_eq!(ours.count(), 900);
+    if runtime().is_ours() {
+        let sandbox = with_binds(1100);
+        sandbox.with_bundle("create", &[]).output().fails_saying("ulimit -n");
+        sandbox.assert_nothing_left();
+    }
 }
 
 fn tags(report: &Report, destination: &str) -> BTreeSet<String> {

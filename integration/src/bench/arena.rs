@@ -86,7 +86,8 @@ impl Arena {
         self.dir.path().join(name)
     }
 
-    fn make_bundle(&self, bundle: &Path, program: &Path) -> Result<()> {
+    /// A bundle of the default config around one program.
+    pub(super) fn make_bundle(&self, bundle: &Path, program: &Path) -> Result<()> {
         let rootfs = bundle.join("rootfs");
         for name in ["proc", "dev", "sys"] {
             let dir = rootfs.join(name);

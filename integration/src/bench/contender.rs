@@ -34,6 +34,12 @@ impl Contender {
             command.arg(bundle.join("rootfs")).arg(format!("/sys/fs/cgroup/{id}")).arg("/noop");
             return command;
         }
+        self.run_in(arena, &bundle, id)
+    }
+
+    /// The command that runs the container of another bundle; not for the floor.
+    #[must_use]
+    pub(super) fn run_in(&self, arena: &Arena, bundle: &Path, id: &str) -> Command {
         let mut command = self.call(arena, "run");
         command.arg("--bundle").arg(bundle).arg(id);
         command

@@ -3,6 +3,7 @@
 //! `docs/benchmark.md` says how to read its tables.
 
 mod arena;
+mod binds;
 mod contender;
 mod footprint;
 mod numbers;
@@ -125,7 +126,8 @@ fn measure(arena: &Arena, programs: &Programs, contenders: &[Contender], runs: u
             system_calls: footprint::system_calls(arena, contender)?,
         });
     }
-    Ok(Report { runs, rows, sealing: sealing::cost(contenders, runs)? })
+    let binds = binds::measure(arena, programs, &runtimes, runs)?;
+    Ok(Report { runs, rows, binds, sealing: sealing::cost(contenders, runs)? })
 }
 
 fn totals(lives: &[rounds::Life]) -> Vec<Duration> {

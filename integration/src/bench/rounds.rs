@@ -1,6 +1,7 @@
 //! Taking the times: every round measures every contender once, in a new order each time.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -83,6 +84,14 @@ pub(super) fn rehearse(arena: &Arena, contender: &Contender) -> Result<()> {
     result
 }
 
+/// Runs the container of another bundle once without a clock. A failure carries what the contender printed.
+pub(super) fn rehearse_in(arena: &Arena, contender: &Contender, bundle: &Path) -> Result<()> {
+    let mut command = contender.run_in(arena, bundle, &format!("bench-{}-rehearsal", contender.name));
+    let result = capture(command.stdout(Stdio::piped()).stderr(Stdio::piped())).map(drop);
+    reap_orphans();
+    result
+}
+
 /// Best effort: the error that is reported is the one that led here.
 fn clean_up(arena: &Arena, contender: &Contender, id: &str) {
     let _ = contender.call(arena, "delete").args(["--force", id]).status();
@@ -105,7 +114,7 @@ pub(super) fn timed(command: &mut Command) -> Result<Duration> {
     Err(Error::Failed { command: line(command), status: status.to_string(), stderr: String::new() })
 }
 
-fn read_pid(file: &std::path::Path) -> Result<Pid> {
+fn read_pid(file: &Path) -> Result<Pid> {
     let text = fs::read_to_string(file).map_err(Error::io(format!("cannot read {}", file.display())))?;
     text.trim()
         .parse()

@@ -35,6 +35,7 @@ pub mod sys;
 mod trap;
 
 pub use link::{Message, Record};
+pub use mount::filesystem;
 pub use output::Output;
 pub use program::{List, Program, Text, Words};
 pub use run::run;

@@ -19,18 +19,52 @@ pub(crate) fn mount(
     strict: bool,
 ) -> Result<()> {
     let root = program.slot(ROOT)?;
-    let place = place(root, program.text(target)?, false, strict)?;
-    let mount = create(program, fs)?;
+    let target = program.text(target)?;
+    let (place, mode) = if fs.target_mode {
+        place_with_mode(root, target)?
+    } else {
+        (place(root, target, false, strict)?, None)
+    };
+    let (fstype, config) = (program.text(fs.fstype)?, program.text(fs.config)?);
+    let mount = filesystem(fstype, config, mode, fs.attributes)?;
     if !attr.is_empty() {
         sys::mount_setattr(mount.fd(), true, attr)?;
     }
     sys::move_mount(mount.fd(), place.fd())
 }
 
-/// A detached mount of a new instance.
-pub(crate) fn create(program: &Program<'_>, fs: &Filesystem) -> Result<Handle> {
-    let context = sys::fsopen(program.text(fs.fstype)?)?;
-    let mut config = split(program.text(fs.config)?);
+/// The place, and the permission bits that what is mounted there is to have.
+fn place_with_mode(root: i32, target: CText<'_>) -> Result<(Handle, Option<u32>)> {
+    match resolve::open(root, target, O_PATH) {
+        Ok(found) => {
+            let mode = sys::stat(found.fd(), CText::literal(c""), 0)?.mode & 0o7777;
+            Ok((found, Some(mode)))
+        }
+        Err(Fault { errno: libc::ENOENT, .. }) => Ok((resolve::target(root, target, false)?, Some(0o1777))),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A detached mount of a new instance. `config` is a list as in [`Filesystem`]; `mode` is one of its options, too, but
+/// one that is known late.
+pub fn filesystem(
+    fstype: CText<'_>,
+    config: CText<'_>,
+    mode: Option<u32>,
+    attributes: u64,
+) -> Result<Handle> {
+    let context = sys::fsopen(fstype)?;
+    configure(&context, config)?;
+    if let Some(mode) = mode {
+        let digits = octal(mode);
+        sys::fsconfig(context.fd(), CText::literal(c"mode"), Some(CText::new(&digits)?))?;
+    }
+    sys::fsconfig_create(context.fd())?;
+    sys::fsmount(context.fd(), attributes)
+}
+
+fn configure(context: &Handle, config: CText<'_>) -> Result<()> {
+    let mut config = split(config);
     while let (Some(key), Some(value)) = (config.next(), config.next()) {
         let value = match value.with_nul().split_first() {
             Some((b'=', value)) => Some(CText::new(value)?),
@@ -38,8 +72,37 @@ pub(crate) fn create(program: &Program<'_>, fs: &Filesystem) -> Result<Handle> {
         };
         sys::fsconfig(context.fd(), key, value)?;
     }
-    sys::fsconfig_create(context.fd())?;
-    sys::fsmount(context.fd(), fs.attributes)
+    Ok(())
+}
+
+/// Four octal digits and a NUL.
+fn octal(mode: u32) -> [u8; 5] {
+    let digit = |shift: u32| b'0'.wrapping_add((mode >> shift & 7) as u8);
+    [digit(9), digit(6), digit(3), digit(0), 0]
+}
+
+/// What [`crate::Step::MountText`] says.
+pub(crate) struct Texts {
+    pub(crate) fstype: Text,
+    pub(crate) source: Text,
+    pub(crate) options: Text,
+    pub(crate) flags: u64,
+}
+
+/// mount(2) knows places by path only. The path is `.`, so that the place is the one that was opened below the root.
+pub(crate) fn mount_text(program: &Program<'_>, texts: &Texts, target: Text) -> Result<()> {
+    let place = resolve::target(program.slot(ROOT)?, program.text(target)?, false)?;
+    sys::fchdir(place.fd())?;
+    let text = |text| program.text(text);
+    sys::mount_here(text(texts.source)?, text(texts.fstype)?, texts.flags, text(texts.options)?)?;
+    sys::chdir(CText::literal(c"/"))
+}
+
+pub(crate) fn reconfigure(program: &Program<'_>, config: Text, target: Text) -> Result<()> {
+    let mount = resolve::open(program.slot(ROOT)?, program.text(target)?, O_PATH)?;
+    let context = sys::fspick(mount.fd())?;
+    configure(&context, program.text(config)?)?;
+    sys::fsconfig_reconfigure(context.fd())
 }
 
 pub(crate) fn attach(

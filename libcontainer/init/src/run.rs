@@ -134,6 +134,10 @@ impl<'a> Context<'_, 'a> {
             Step::Mount { ref fs, ref attr, target, strict } => {
                 mount::mount(program, fs, attr, target, strict)
             }
+            Step::MountText { fstype, source, options, flags, target } => {
+                mount::mount_text(program, &mount::Texts { fstype, source, options, flags }, target)
+            }
+            Step::Reconfigure { config, target } => mount::reconfigure(program, config, target),
             Step::Attach { tree, target, file, strict } => mount::attach(program, tree, target, file, strict),
             Step::Attributes { target, ref attr, recursive } => {
                 mount::attributes(program, target, attr, recursive)

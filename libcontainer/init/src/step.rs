@@ -37,6 +37,8 @@ pub struct Filesystem {
     pub config: Text,
     /// `MOUNT_ATTR_*` of the mount.
     pub attributes: u64,
+    /// Whether its root gets the mode of the place that it covers, 1777 if that has to be made.
+    pub target_mode: bool,
 }
 
 /// What a child can do.
@@ -105,6 +107,27 @@ pub enum Step {
         target: Text,
         /// Whether the target must be reached without any symlink (`/proc`, `/sys`).
         strict: bool,
+    },
+    /// Mounts a new file system whose options are too long for fsconfig(2), which takes 255 bytes a value: mount(2)
+    /// takes a page.
+    MountText {
+        /// `overlay`, …
+        fstype: Text,
+        /// Its source.
+        source: Text,
+        /// Its options, separated by commas.
+        options: Text,
+        /// `MS_*`.
+        flags: u64,
+        /// Where, below the root.
+        target: Text,
+    },
+    /// Changes options of the file system that is mounted at a place below the root.
+    Reconfigure {
+        /// As in [`Filesystem`].
+        config: Text,
+        /// Where.
+        target: Text,
     },
     /// Puts a detached tree that the host prepared on its place.
     Attach {

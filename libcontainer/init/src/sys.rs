@@ -175,6 +175,29 @@ pub fn fsconfig_create(fs: i32) -> Result<()> {
     unsafe { call!(Fsconfig, SYS_fsconfig, fs, libc::FSCONFIG_CMD_CREATE, none, none, 0) }.map(drop)
 }
 
+/// `fspick(2)` of the file system whose mount's root is `mount`.
+pub fn fspick(mount: i32) -> Result<Handle> {
+    const EMPTY_PATH: u32 = 0x8;
+    const CLOEXEC: u32 = 0x1;
+    let path = CText::literal(c"").as_ptr();
+    // SAFETY: the path is an empty string that ends with NUL.
+    handle(unsafe { call!(Fspick, SYS_fspick, mount, path, EMPTY_PATH | CLOEXEC) })
+}
+
+/// `fsconfig(2)`: gives an existing superblock the options that were set.
+pub fn fsconfig_reconfigure(fs: i32) -> Result<()> {
+    let none: *const u8 = null();
+    // SAFETY: FSCONFIG_CMD_RECONFIGURE takes null pointers.
+    unsafe { call!(Fsconfig, SYS_fsconfig, fs, libc::FSCONFIG_CMD_RECONFIGURE, none, none, 0) }.map(drop)
+}
+
+/// `mount(2)` on the working folder.
+pub fn mount_here(source: CText<'_>, fstype: CText<'_>, flags: u64, data: CText<'_>) -> Result<()> {
+    let (source, fstype, data) = (source.as_ptr(), fstype.as_ptr(), data.as_ptr());
+    // SAFETY: all four strings end with NUL.
+    unsafe { call!(Mount, SYS_mount, source, c".".as_ptr(), fstype, flags, data) }.map(drop)
+}
+
 /// `fsmount(2)`.
 pub fn fsmount(fs: i32, attributes: u64) -> Result<Handle> {
     // SAFETY: no pointer is passed.

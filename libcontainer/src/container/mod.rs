@@ -22,7 +22,7 @@ pub use state::State;
 
 use std::path::{Path, PathBuf};
 
-use crate::facts::{self, Handles};
+use crate::facts::{self, Handles, Purpose};
 use crate::launch::{self, Launch};
 use crate::planner::{self, Request};
 use crate::{Bundle, ContainerId, ErrorKind, Plan, Result, Status, exe};
@@ -70,7 +70,7 @@ impl Runtime {
     /// # Errors
     /// As of [`Self::create`], as far as they show before anything is done.
     pub fn plan(&self, id: &ContainerId, bundle: &Bundle, options: &CreateOptions) -> Result<Plan> {
-        self.prepare(id, bundle, options, false).map(|(plan, _)| plan)
+        self.prepare(id, bundle, options, false, Purpose::Plan).map(|(plan, _)| plan)
     }
 
     /// Creates a container; its process waits for [`Container::start`].
@@ -100,7 +100,7 @@ impl Runtime {
         if !options.unsealed {
             exe::require_sealed()?;
         }
-        let (plan, handles) = self.prepare(id, bundle, options, at_once)?;
+        let (plan, handles) = self.prepare(id, bundle, options, at_once, Purpose::Create)?;
         for warning in plan.warnings() {
             tracing::warn!("{}: {}", warning.pointer, warning.message);
         }
@@ -128,8 +128,9 @@ impl Runtime {
         bundle: &Bundle,
         options: &CreateOptions,
         at_once: bool,
+        purpose: Purpose,
     ) -> Result<(Plan, Handles)> {
-        let (facts, handles) = facts::probe(bundle.config())?;
+        let (facts, handles) = facts::probe(bundle.config(), purpose)?;
         let options = options.for_plan(self.root.join(id.as_str()), bundle.path().into(), at_once)?;
         let request = Request { id: id.as_str(), config: bundle.config(), options: &options, facts: &facts };
         let plan = planner::plan(&request).map_err(|error| match error.kind() {

@@ -103,7 +103,25 @@ impl Facts {
 #[derive(Debug, Default)]
 pub struct Handles {
     pub(crate) root: Option<OwnedFd>,
-    pub(crate) sources: BTreeMap<usize, OwnedFd>,
+    pub(crate) sources: BTreeMap<usize, Source>,
     pub(crate) devices: BTreeMap<PathBuf, OwnedFd>,
     pub(crate) namespaces: BTreeMap<u32, OwnedFd>,
+}
+
+/// The opened source of a bind.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A detached copy of the tree, ready to be attached.
+    Tree(OwnedFd),
+    /// The file or folder, where nothing is to be mounted or the copy could not be made.
+    Path(OwnedFd),
+}
+
+/// What facts are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A plan that is only shown, perhaps by somebody who may not mount.
+    Plan,
+    /// A plan that is executed: what is opened is what is mounted.
+    Create,
 }

@@ -5,13 +5,14 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{Access, FileType, Mode, OFlags, access, fstat, open};
+use rustix::fs::{Access, CWD, FileType, Mode, OFlags, access, fstat, open};
 use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::{getegid, geteuid};
 use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set};
 
 use super::devices::{self, Devices};
-use super::{Facts, Handles, PathFact, Unprivileged, network, resctrl};
+use super::{Facts, Handles, PathFact, Purpose, Source, Unprivileged, network, resctrl};
 use crate::cgroup;
 use crate::spec::{Config, Membership, MountKind, Namespaces};
 use crate::sys::namespace;
@@ -22,14 +23,17 @@ use crate::{Error, ErrorKind, Result};
 /// # Errors
 /// [`ErrorKind::InvalidSpec`] for a namespace that cannot be joined, [`ErrorKind::Os`] if the host cannot be asked.
 /// A bind source or root file system that is missing is a fact, not an error.
-pub fn probe(config: &Config) -> Result<(Facts, Handles)> {
+pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
     let mut handles = Handles::default();
     let root = look(&config.root.path).keep(&mut handles.root);
     let mut sources = BTreeMap::new();
     for mount in &config.mounts {
-        if let MountKind::Bind { source, .. } = &mount.kind {
-            let mut handle = None;
-            sources.insert(mount.index, look(source).keep(&mut handle));
+        if let MountKind::Bind { source, recursive } = &mount.kind {
+            let (fact, handle) = look_at_source(source, *recursive, purpose);
+            if fact == (PathFact::Missing { errno: libc::EMFILE }) {
+                return Err(too_many_open(mount.index));
+            }
+            sources.insert(mount.index, fact);
             handles.sources.extend(handle.map(|handle| (mount.index, handle)));
         }
     }
@@ -55,6 +59,13 @@ pub fn probe(config: &Config) -> Result<(Facts, Handles)> {
     Ok((facts, handles))
 }
 
+fn too_many_open(mount: usize) -> Error {
+    let what = format_args!(
+        "/mounts/{mount}/source: each bind is an open file until it is mounted; raise the limit (ulimit -n)"
+    );
+    Error::os(what, Errno::MFILE)
+}
+
 /// A path that was opened, or why it could not be.
 pub(super) struct Look(std::result::Result<(PathFact, OwnedFd), Errno>);
 
@@ -71,11 +82,30 @@ impl Look {
 }
 
 pub(super) fn look(path: &Path) -> Look {
-    Look(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).and_then(|handle| {
-        let kind = FileType::from_raw_mode(fstat(&handle)?.st_mode);
-        let fact = if kind == FileType::Directory { PathFact::Folder } else { PathFact::File };
-        Ok((fact, handle))
-    }))
+    Look(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).and_then(told))
+}
+
+fn told(handle: OwnedFd) -> std::result::Result<(PathFact, OwnedFd), Errno> {
+    let kind = FileType::from_raw_mode(fstat(&handle)?.st_mode);
+    let fact = if kind == FileType::Directory { PathFact::Folder } else { PathFact::File };
+    Ok((fact, handle))
+}
+
+/// Opens the source of a bind as the mount that it will be, in one call. Whatever hinders that is found out again by
+/// the plan's step, which has the words for it.
+fn look_at_source(path: &Path, recursive: bool, purpose: Purpose) -> (PathFact, Option<Source>) {
+    if purpose == Purpose::Create {
+        let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        if recursive {
+            flags |= OpenTreeFlags::AT_RECURSIVE;
+        }
+        if let Ok((fact, tree)) = open_tree(CWD, path, flags).and_then(told) {
+            return (fact, Some(Source::Tree(tree)));
+        }
+    }
+    let mut handle = None;
+    let fact = look(path).keep(&mut handle);
+    (fact, handle.map(Source::Path))
 }
 
 /// The caller's permitted capabilities within its bounding set, and the highest capability that the kernel knows.
@@ -96,7 +126,9 @@ fn own_capabilities() -> Result<(u64, u8)> {
 
 fn needs_lsms(config: &Config) -> bool {
     let process = config.process.as_ref();
-    process.is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
+    config.mount_label.is_some()
+        || process
+            .is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
 }
 
 /// The kernel's own list, from securityfs; where that is not mounted, what only an active module makes.

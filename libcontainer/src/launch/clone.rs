@@ -3,7 +3,7 @@
 
 use std::os::fd::FromRawFd;
 
-use libcontainer_init::sys::{Clone, Side, clone, set_signal_mask};
+use libcontainer_init::sys::{Clone, Handle, Side, clone, set_signal_mask};
 use libcontainer_init::{Fault, Program, run};
 use rustix::fd::OwnedFd;
 
@@ -21,6 +21,11 @@ pub(super) fn spawn(program: &mut Program<'_>, request: Clone) -> Result<(i32, O
     };
     set_signal_mask(mask)?;
     let (pid, pidfd) = side?;
-    // SAFETY: the kernel has just made this descriptor for us, and the handle gives it up.
-    Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd.keep()) }))
+    Ok((pid, owned(pidfd)))
+}
+
+/// The same descriptor, as the standard library has it.
+pub(super) fn owned(handle: Handle) -> OwnedFd {
+    // SAFETY: the handle owned the descriptor, and gives it up.
+    unsafe { OwnedFd::from_raw_fd(handle.keep()) }
 }

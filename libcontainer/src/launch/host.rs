@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use libcontainer_init::sys::{self, Clone as CloneRequest};
+use libcontainer_init::sys::Clone as CloneRequest;
 use libcontainer_init::{Program, slot};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::link::{Link, send_fd};
 use super::net_devices::NetDevices;
-use super::{Engine, Fault, clone, hooks};
+use super::{Engine, Fault, clone, hooks, id_namespace};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
-use crate::planner::{Action, Actor, HostStep, Source, Tree};
+use crate::planner::{Action, Actor, HostStep};
 use crate::spec::{Hook, HookKind, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
@@ -38,6 +38,10 @@ impl Engine<'_> {
             HostStep::Claim { .. } => self.claim(),
             HostStep::Record { running } => self.record(*running),
             HostStep::LendProc => self.lend_proc(),
+            HostStep::IdNamespace { maps, .. } => {
+                self.id_namespaces.push(id_namespace::make(maps)?);
+                Ok(())
+            }
             HostStep::LendTree(tree) => self.lend_tree(tree),
             HostStep::LendNamespace { kind, slot, .. } => match self.launch.handles.namespaces.remove(kind) {
                 Some(handle) => self.lend(*slot, handle),
@@ -126,7 +130,7 @@ impl Engine<'_> {
     }
 
     /// Puts a descriptor where the child will find it.
-    fn lend(&mut self, slot: libcontainer_init::Slot, fd: OwnedFd) -> Result<()> {
+    pub(super) fn lend(&mut self, slot: libcontainer_init::Slot, fd: OwnedFd) -> Result<()> {
         self.slots.insert(slot, fd);
         Ok(())
     }
@@ -142,37 +146,6 @@ impl Engine<'_> {
             Err(_) => proc.into_fd(),
         };
         self.lend(slot::PROC, copy)
-    }
-
-    fn lend_tree(&mut self, tree: &Tree) -> Result<()> {
-        let made;
-        let source: BorrowedFd<'_> = match &tree.source {
-            Source::Root => {
-                self.launch.handles.root.as_ref().ok_or(Fault::Call("open", Errno::BADF))?.as_fd()
-            }
-            Source::Mount(index) => {
-                self.launch.handles.sources.get(index).ok_or(Fault::Call("open", Errno::BADF))?.as_fd()
-            }
-            Source::Device(path) => {
-                self.launch.handles.devices.get(path).ok_or(Fault::Call("open", Errno::BADF))?.as_fd()
-            }
-            Source::Made(path) => {
-                made = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(call("open"))?;
-                made.as_fd()
-            }
-        };
-        let mut flags =
-            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-        if tree.recursive {
-            flags |= OpenTreeFlags::AT_RECURSIVE;
-        }
-        let copy = open_tree(source, c"", flags).map_err(call("open_tree"))?;
-        for (recursive, attr) in [(true, &tree.all), (false, &tree.top)] {
-            if !attr.is_empty() {
-                sys::mount_setattr(copy.as_raw_fd(), recursive, attr).map_err(child)?;
-            }
-        }
-        self.lend(tree.slot, copy)
     }
 
     fn clone(&mut self, index: usize, actor: Actor, flags: u32, into_cgroup: bool) -> Result<()> {

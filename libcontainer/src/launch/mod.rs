@@ -6,12 +6,15 @@
 //! to do then, so is the next `Go`: the child finds it and waits for nothing.
 
 mod clone;
+mod fill;
 pub(crate) mod hooks;
 mod host;
+mod id_namespace;
 mod link;
 mod net_devices;
 mod process;
 pub(crate) mod report;
+mod trees;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -80,6 +83,8 @@ struct Engine<'a> {
     cgroup: Option<cgroup::Created>,
     /// Descriptors for the child: its copies are made by the clone, ours are dropped after it.
     slots: BTreeMap<Slot, OwnedFd>,
+    /// User namespaces that only hold maps, by number.
+    id_namespaces: Vec<OwnedFd>,
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
@@ -98,6 +103,7 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
         claim: None,
         cgroup: None,
         slots: BTreeMap::new(),
+        id_namespaces: Vec::new(),
         link: None,
         enter: None,
         init: None,

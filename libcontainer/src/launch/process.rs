@@ -62,7 +62,7 @@ impl Engine<'_> {
     }
 }
 
-fn write_map(process: &Process, file: &str, maps: &[IdMap], writer: &MapWriter) -> Result<()> {
+pub(super) fn write_map(process: &Process, file: &str, maps: &[IdMap], writer: &MapWriter) -> Result<()> {
     if let MapWriter::Helper(path) = writer {
         return help(process, path, maps);
     }

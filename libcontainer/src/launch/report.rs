@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use super::hooks::{end, one_line};
 use super::{Failure, Fault, end_of_turn};
 use crate::error::HookFailure;
-use crate::planner::{Action, Entry, HostStep, Plan};
+use crate::planner::{Action, Entry, HostStep, Plan, Tree};
 use crate::spec::hook_place;
 use crate::{Error, ErrorKind, StepFailure};
 
@@ -89,7 +89,10 @@ const NAMESPACE_LIMIT: &str = "a limit of namespaces is reached: see /proc/sys/u
 /// What to try after a step of the host.
 fn host_hint(step: &HostStep, operation: &str, errno: Errno) -> Option<&'static str> {
     match (step, operation, errno) {
-        (HostStep::Clone { .. }, "clone3", Errno::NOSPC) => Some(NAMESPACE_LIMIT),
+        (HostStep::Clone { .. } | HostStep::IdNamespace { .. }, "clone3", Errno::NOSPC) => {
+            Some(NAMESPACE_LIMIT)
+        }
+        (HostStep::LendTree(tree), ..) => tree_hint(tree, operation, errno),
         (HostStep::IdMaps { .. }, "write", Errno::PERM) => Some(
             "an id on the host's side is not the caller's to give: see /proc/self/uid_map and /proc/self/gid_map; \
              mapping 0 needs CAP_SETFCAP",
@@ -139,6 +142,11 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
         (Step::MemoryPolicy { .. }, _, Errno::INVAL) => {
             Some("the machine or the cpuset does not have these memory nodes, or the kernel not this mode")
         }
+        (Step::Attributes { .. }, "mount_setattr", Errno::INVAL)
+        | (Step::Reconfigure { .. }, "fspick", _) => {
+            Some("nothing is mounted there: only a mount can be changed")
+        }
+        (Step::Attributes { .. }, "mount_setattr", Errno::PERM) => Some(LOCKED),
         (Step::Mount { .. } | Step::Attach { .. }, "verify", _) => {
             Some("it must be mounted on ordinary directory: the image has a symlink or a file there")
         }
@@ -165,6 +173,27 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
         (Step::Seccomp { .. }, _, Errno::ACCESS) => {
             Some("set process.noNewPrivileges, or grant CAP_SYS_ADMIN")
         }
+        _ => None,
+    }
+}
+
+const LOCKED: &str = "a flag that a more privileged mount namespace has set is locked: do not clear it";
+
+/// Of mounts that the host prepares.
+fn tree_hint(tree: &Tree, operation: &str, errno: Errno) -> Option<&'static str> {
+    match (operation, errno) {
+        ("mount_setattr", Errno::INVAL) if tree.idmap.is_some() => {
+            Some("its file system, or this kernel for it, has no idmapped mounts")
+        }
+        ("mount_setattr", Errno::PERM) if tree.idmap.is_some() => {
+            Some("it is idmapped already, or its file system belongs to another user namespace")
+        }
+        ("mount_setattr", Errno::PERM) => Some(LOCKED),
+        ("open_tree", Errno::INVAL) if !tree.recursive => {
+            Some("mounts below it are locked in this user namespace: use rbind")
+        }
+        ("fsopen", Errno::NODEV) => Some("this kernel does not have the file system type"),
+        ("fsconfig", Errno::INVAL) => Some("the file system does not know one of the options"),
         _ => None,
     }
 }

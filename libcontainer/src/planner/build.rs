@@ -1,13 +1,13 @@
 //! The plan under construction.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use libcontainer_init::{Slot, Step, slot};
 
-use super::entry::{Action, Actor, Entry, HostStep, Tree};
+use super::entry::{Action, Actor, Entry, HostStep, Source, Tree};
 use super::pool::Pool;
 use super::request::Request;
-use crate::spec::Warning;
+use crate::spec::{IdMaps, Warning};
 
 pub(super) struct Build<'a> {
     pub(super) request: &'a Request<'a>,
@@ -17,6 +17,10 @@ pub(super) struct Build<'a> {
     next_slot: u16,
     /// Trees that the host lends and `Init` has not yet put anywhere, in order.
     lent: VecDeque<Slot>,
+    /// The trees of binds, by index in `/mounts`.
+    binds: BTreeMap<usize, Slot>,
+    /// The maps of the user namespaces that are made for idmapped mounts, by number.
+    id_namespaces: Vec<IdMaps>,
 }
 
 impl<'a> Build<'a> {
@@ -29,6 +33,8 @@ impl<'a> Build<'a> {
             warnings,
             next_slot: slot::FIRST_FREE,
             lent: VecDeque::new(),
+            binds: BTreeMap::new(),
+            id_namespaces: Vec::new(),
         }
     }
 
@@ -37,7 +43,26 @@ impl<'a> Build<'a> {
         let slot = Slot(self.next_slot);
         self.next_slot = self.next_slot.saturating_add(1);
         self.lent.push_back(slot);
+        if let Source::Mount(index) = tree.source {
+            self.binds.insert(index, slot);
+        }
         self.push(Actor::Host, Action::Host(HostStep::LendTree(Tree { slot, ..tree })), pointer);
+    }
+
+    /// The slot of the tree of bind `index`.
+    pub(super) fn lent_for(&self, index: usize) -> Option<Slot> {
+        self.binds.get(&index).copied()
+    }
+
+    /// The number of a user namespace with these maps, made if there is none yet.
+    pub(super) fn id_namespace(&mut self, maps: &IdMaps, pointer: String) -> usize {
+        if let Some(number) = self.id_namespaces.iter().position(|made| made == maps) {
+            return number;
+        }
+        let number = self.id_namespaces.len();
+        self.id_namespaces.push(maps.clone());
+        self.host_for(HostStep::IdNamespace { number, maps: maps.clone() }, pointer);
+        number
     }
 
     /// The slot of the tree that was lent first and not yet asked for: trees are put in the order of lending.

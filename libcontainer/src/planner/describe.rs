@@ -7,8 +7,8 @@ use libcontainer_init::attr::MountAttr;
 use libcontainer_init::step::Filesystem;
 use serde_json::{Value, json};
 
-use super::entry::{Action, Actor, Entry, HostStep, Tree};
-use super::{Plan, Pool, hooks, scheduling};
+use super::entry::{Action, Actor, Entry, HostStep};
+use super::{Plan, Pool, describe_tree, hooks, scheduling};
 use crate::cgroup::Devices;
 use crate::spec::{IdMap, attr, hook_place};
 
@@ -79,7 +79,7 @@ impl Plan {
                 let (kind, number) = entry.pointer.as_deref().and_then(hook_place).unwrap_or_default();
                 hooks::describe(kind, number, &self.pool.show(hook.path), hook.timeout)
             }
-            Action::Host(step) => host(step),
+            Action::Host(step) => host(&self.pool, step),
             Action::Child(step) => self.child(step),
         }
     }
@@ -88,7 +88,11 @@ impl Plan {
     pub(crate) fn subject(&self, entry: &Entry) -> Option<String> {
         let text = match &entry.action {
             Action::Child(
-                Step::Mount { target, .. } | Step::Attach { target, .. } | Step::Attributes { target, .. },
+                Step::Mount { target, .. }
+                | Step::MountText { target, .. }
+                | Step::Reconfigure { target, .. }
+                | Step::Attach { target, .. }
+                | Step::Attributes { target, .. },
             ) => *target,
             Action::Child(Step::Cwd { path } | Step::CwdAgain { path } | Step::Node { path, .. }) => *path,
             Action::Child(Step::Hook(hook)) => hook.path,
@@ -120,6 +124,12 @@ impl Plan {
             }
             Step::AttachRoot { at } => format!("attach root at {}", show(at)),
             Step::Mount { ref fs, ref attr, target, .. } => mount(pool, fs, attr, &show(target)),
+            Step::MountText { fstype, options, target, .. } => {
+                format!("mount {} on {} ({})", show(fstype), show(target), show(options))
+            }
+            Step::Reconfigure { config, target } => {
+                format!("set options {} of {}", pool.show_config(config), show(target))
+            }
             Step::Attach { target, .. } => format!("attach {}", show(target)),
             Step::Attributes { target, ref attr, recursive } => {
                 let all = if recursive { " and all below" } else { "" };
@@ -191,14 +201,17 @@ impl Plan {
     }
 }
 
-fn host(step: &HostStep) -> String {
+fn host(pool: &Pool, step: &HostStep) -> String {
     match step {
         HostStep::Claim { dir } => format!("create state folder {}", dir.display()),
         HostStep::Record { running } => {
             format!("record state {}", if *running { "running" } else { "created" })
         }
         HostStep::LendProc => "lend procfs".into(),
-        HostStep::LendTree(lent) => tree(lent),
+        HostStep::IdNamespace { number, maps: ids } => {
+            format!("make id namespace {number} users {} groups {}", maps(&ids.uids), maps(&ids.gids))
+        }
+        HostStep::LendTree(lent) => describe_tree::tree(pool, lent),
         HostStep::LendNamespace { path, kind, .. } => {
             format!("lend {} namespace {}", namespaces(*kind), path.display())
         }
@@ -273,24 +286,6 @@ fn device_policy(devices: &Devices) -> String {
     }
 }
 
-fn tree(tree: &Tree) -> String {
-    let what = if tree.recursive { "tree" } else { "mount" };
-    let mut text = format!("lend {what} {} {}", tree.slot_text(), tree.path.display());
-    for (attr, all) in [(&tree.all, ", all below: "), (&tree.top, ", itself: ")] {
-        if !attr.is_empty() {
-            text.push_str(all);
-            text.push_str(&attributes(attr));
-        }
-    }
-    text
-}
-
-impl Tree {
-    fn slot_text(&self) -> String {
-        format!("#{}", self.slot.0)
-    }
-}
-
 fn mount(pool: &Pool, fs: &Filesystem, attr: &MountAttr, target: &str) -> String {
     let options = pool.show_config(fs.config);
     let attributes = attributes(&MountAttr { set: fs.attributes, ..*attr });
@@ -334,7 +329,7 @@ fn propagation_name(flag: u64) -> &'static str {
     }
 }
 
-fn attributes(attribute: &MountAttr) -> String {
+pub(super) fn attributes(attribute: &MountAttr) -> String {
     let names = [
         (attr::RDONLY, "ro", "rw"),
         (attr::NOSUID, "nosuid", "suid"),

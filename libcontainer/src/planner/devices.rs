@@ -30,6 +30,7 @@ pub(super) fn lend(build: &mut Build<'_>) -> Result<()> {
             source: Source::Device(path.clone()),
             path,
             recursive: false,
+            idmap: None,
             all: MountAttr { propagation: libc::MS_PRIVATE, ..MountAttr::default() },
             top: MountAttr::default(),
             slot: slot::ROOT,

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use libcontainer_init::step::Filesystem;
 use libcontainer_init::{Slot, Step, attr::MountAttr};
 
 use crate::cgroup;
 use crate::resctrl::Group;
-use crate::spec::{Hook, HookKind, IdMap, IoPriority, NetDevice, Scheduler, TimeOffset};
+use crate::spec::{Hook, HookKind, IdMap, IdMaps, IoPriority, NetDevice, Scheduler, TimeOffset};
 
 /// One line of a plan.
 #[derive(Clone, Debug)]
@@ -51,8 +52,52 @@ pub enum Source {
     Mount(usize),
     /// Likewise: a device of the host.
     Device(PathBuf),
-    /// A folder that an earlier entry made.
+    /// A folder that an earlier entry made, or one that every host has.
     Made(PathBuf),
+    /// A file system that the host makes.
+    New(Box<NewFilesystem>),
+}
+
+/// A file system that the host makes instead of `Init`, which may neither map its ids nor fill it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFilesystem {
+    /// Which. Its attributes are set last, when it is filled.
+    pub fs: Filesystem,
+    /// What its root and contents are taken from.
+    pub template: Option<Template>,
+}
+
+/// The folder of the image that a new file system covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// The lent tree that holds it; the root file system if `None`.
+    pub tree: Option<Slot>,
+    /// Its path below that.
+    pub path: String,
+    /// Whether the root gets its mode.
+    pub mode: bool,
+    /// Whether the root gets its owner.
+    pub owner: bool,
+    /// Whether everything in it is copied.
+    pub contents: bool,
+}
+
+/// The user namespace whose maps a mount is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdNamespace {
+    /// One that [`HostStep::IdNamespace`] made, by its number.
+    Made(usize),
+    /// The one that the container joins.
+    Joined,
+}
+
+/// The mapping of a mount's ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Idmap {
+    /// Whose maps.
+    pub namespace: IdNamespace,
+    /// Whether the mounts below get them too.
+    pub recursive: bool,
 }
 
 /// A detached copy of a tree of the host, with the attributes it is to have.
@@ -64,6 +109,8 @@ pub struct Tree {
     pub path: PathBuf,
     /// Whether mounts below come along.
     pub recursive: bool,
+    /// Which ids it shows, if not those of its file system.
+    pub idmap: Option<Idmap>,
     /// For it and all below it.
     pub all: MountAttr,
     /// For it alone, afterwards.
@@ -98,6 +145,13 @@ pub enum HostStep {
     },
     /// Lends a procfs without anything mounted on top of it.
     LendProc,
+    /// Makes a user namespace that only holds maps, for idmapped mounts.
+    IdNamespace {
+        /// By which trees refer to it.
+        number: usize,
+        /// Its maps.
+        maps: IdMaps,
+    },
     /// Lends a tree.
     LendTree(Tree),
     /// Lends the namespace that was opened when the facts were found.

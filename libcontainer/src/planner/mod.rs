@@ -6,12 +6,17 @@
 mod build;
 mod cgroups;
 mod describe;
+mod describe_tree;
 mod devices;
 mod entry;
+mod filesystems;
 mod hooks;
+mod host_made;
 mod idmap;
 #[cfg(feature = "fault-injection")]
 mod inject;
+mod long_options;
+mod mount_ids;
 mod mounts;
 mod namespaces;
 mod net_devices;
@@ -28,7 +33,9 @@ mod scheduling;
 mod tests;
 mod verify;
 
-pub use entry::{Action, Actor, Entry, HostStep, MapWriter, Source, Tree};
+pub use entry::{
+    Action, Actor, Entry, HostStep, IdNamespace, Idmap, MapWriter, NewFilesystem, Source, Template, Tree,
+};
 #[cfg(feature = "fault-injection")]
 pub use inject::Injection;
 pub use pool::Pool;
@@ -85,7 +92,7 @@ fn make(request: &Request<'_>) -> Result<Plan> {
     rootfs::lend(&mut build, &cgroup.placement)?;
     namespaces::enter(&mut build, &cgroup.placement, cgroup.late, groups)?;
     net_devices::plan(&mut build)?;
-    rootfs::plan(&mut build);
+    rootfs::plan(&mut build)?;
     let process = process::plan(&mut build, cgroup.devices)?;
     let slots = build.slots();
     let Build { pool, entries, warnings, .. } = build;

@@ -9,6 +9,7 @@ use libcontainer_init::{Step, slot};
 use super::build::Build;
 use super::entry::{Source, Tree};
 use super::rootfs::{flag, namespace_propagation};
+use super::{filesystems, host_made, mount_ids};
 use crate::cgroup::{Hierarchy, Placement};
 use crate::error::describe_errno;
 use crate::facts::PathFact;
@@ -18,16 +19,14 @@ use crate::{Error, ErrorKind, Result};
 /// Lends the trees of `/mounts`, in order.
 pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     let config = build.request.config;
+    filesystems::warn_of_label(build);
     for mount in &config.mounts {
         match &mount.kind {
             MountKind::Bind { source, recursive } => {
                 check_source(build, mount, source)?;
-                let tree = Tree {
-                    source: Source::Mount(mount.index),
-                    path: source.clone(),
-                    recursive: *recursive,
-                    ..bind(build, mount)
-                };
+                let idmap = mount_ids::of(build, mount);
+                let path = source.clone();
+                let tree = Tree { path, recursive: *recursive, idmap, ..bind(build, mount) };
                 build.lend(tree, Some(pointer(mount)));
             }
             // Without a cgroup namespace a v1 hierarchy would show the host's whole tree, and a user namespace may
@@ -38,7 +37,8 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
                     build.lend(tree, Some(pointer(mount)));
                 }
             }
-            MountKind::Cgroup | MountKind::Filesystem { .. } => {}
+            MountKind::Filesystem { .. } => host_made::lend(build, mount)?,
+            MountKind::Cgroup | MountKind::Remount { .. } => {}
         }
     }
     Ok(())
@@ -53,13 +53,13 @@ fn check_source(build: &Build<'_>, mount: &Mount, source: &Path) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidSpec { pointer }, message))
 }
 
-fn pointer(mount: &Mount) -> String {
+pub(super) fn pointer(mount: &Mount) -> String {
     format!("/mounts/{}", mount.index)
 }
 
 /// A tree with the attributes of `mount`. It starts as what the namespace is to the host, and a shared mount on top
 /// of that has peers of its own.
-fn bind(build: &Build<'_>, mount: &Mount) -> Tree {
+pub(super) fn bind(build: &Build<'_>, mount: &Mount) -> Tree {
     let namespace = namespace_propagation(build.request.config.rootfs_propagation);
     let base = if namespace == libc::MS_SHARED { 0 } else { namespace };
     let asked = mount.propagation.map(|propagation| (flag(propagation.kind), propagation.recursive));
@@ -74,39 +74,58 @@ fn bind(build: &Build<'_>, mount: &Mount) -> Tree {
         source: Source::Mount(mount.index),
         path: PathBuf::new(),
         recursive: false,
+        idmap: None,
         all,
         top,
         slot: slot::ROOT,
     }
 }
 
-fn attributes(attributes: Attributes) -> MountAttr {
+pub(super) fn attributes(attributes: Attributes) -> MountAttr {
     MountAttr { set: attributes.set, clear: attributes.clear, ..MountAttr::default() }
 }
 
 /// The mounts, in order. Read-only file systems that the runtime itself still writes to become read-only last.
-pub(super) fn plan(build: &mut Build<'_>) {
+pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     let config = build.request.config;
     for mount in &config.mounts {
-        let target = build.pool.text(&mount.destination);
-        let strict = matches!(mount.destination.as_str(), "/proc" | "/sys");
         match &mount.kind {
             MountKind::Bind { .. } => {
                 let file = build.request.facts.sources.get(&mount.index) == Some(&PathFact::File);
-                let tree = build.borrow();
-                build.init_for(Step::Attach { tree, target, file, strict }, pointer(mount));
+                attach(build, mount, file);
             }
-            MountKind::Filesystem { fstype, source, data } => {
-                let source = [("source", Some(source.as_str()))];
-                let data = data.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
-                let fs = Filesystem {
-                    fstype: build.pool.text(fstype),
-                    config: build.pool.config(source.into_iter().chain(data)),
-                    attributes: now(mount),
-                };
-                build.init_for(Step::Mount { fs, attr: propagation(mount), target, strict }, pointer(mount));
-            }
+            MountKind::Filesystem { .. } if host_made::is(build, mount) => attach(build, mount, false),
+            MountKind::Filesystem { .. } => filesystems::plan(build, mount)?,
+            MountKind::Remount { data } => remount(build, mount, data),
             MountKind::Cgroup => cgroup(build, mount),
+        }
+    }
+    Ok(())
+}
+
+/// Puts the tree that was lent for `mount` on its place.
+fn attach(build: &mut Build<'_>, mount: &Mount, file: bool) {
+    let tree = build.borrow();
+    let target = build.pool.text(mount.target());
+    let strict = mount.is_at_kernel_folder();
+    build.init_for(Step::Attach { tree, target, file, strict }, pointer(mount));
+}
+
+/// Changes what is named and leaves the rest as it is, as mount(8) does: other flags of what is mounted there may be
+/// locked, or what makes it safe.
+fn remount(build: &mut Build<'_>, mount: &Mount, data: &[(String, Option<String>)]) {
+    let target = build.pool.text(&mount.destination);
+    if !data.is_empty() {
+        let data = data.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
+        let config = build.pool.config(data);
+        build.init_for(Step::Reconfigure { config, target }, pointer(mount));
+    }
+    let asked = mount.propagation.map_or((0, false), |asked| (flag(asked.kind), asked.recursive));
+    let propagation = |recursive| if asked.1 == recursive { asked.0 } else { 0 };
+    for (recursive, chosen) in [(true, mount.recursive), (false, mount.attributes)] {
+        let attr = MountAttr { propagation: propagation(recursive), ..attributes(chosen) };
+        if !attr.is_empty() {
+            build.init_for(Step::Attributes { target, attr, recursive }, pointer(mount));
         }
     }
 }
@@ -117,12 +136,12 @@ fn is_late(mount: &Mount) -> bool {
 }
 
 /// Attributes that a new mount has from the start.
-fn now(mount: &Mount) -> u64 {
+pub(super) fn now(mount: &Mount) -> u64 {
     let all = (mount.attributes.set | mount.recursive.set) & !(mount.attributes.clear & !attr::ATIME);
     if is_late(mount) { all & !attr::RDONLY } else { all }
 }
 
-fn propagation(mount: &Mount) -> MountAttr {
+pub(super) fn propagation(mount: &Mount) -> MountAttr {
     let propagation = mount.propagation.map_or(0, |propagation| flag(propagation.kind));
     MountAttr { propagation, ..MountAttr::default() }
 }
@@ -203,6 +222,7 @@ fn filesystem(
         fstype: build.pool.text(fstype),
         config: build.pool.config(source.into_iter().chain(data.iter().copied())),
         attributes,
+        target_mode: false,
     };
     let target = build.pool.text(place);
     build.init_for(Step::Mount { fs, attr: propagation(mount), target, strict: false }, pointer(mount));

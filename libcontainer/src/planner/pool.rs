@@ -93,6 +93,12 @@ impl Pool {
         self.text.get(start..start + text.len as usize).unwrap_or_default()
     }
 
+    /// The bytes behind `text` and the NUL that follows them.
+    pub(crate) fn with_nul(&self, text: Text) -> &[u8] {
+        let start = text.start as usize;
+        self.text.get(start..=start + text.len as usize).unwrap_or_default()
+    }
+
     pub(crate) fn numbers(&self, words: Words) -> &[u32] {
         let start = words.start as usize;
         self.words.get(start..start + words.len as usize).unwrap_or_default()

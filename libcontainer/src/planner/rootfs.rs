@@ -52,6 +52,7 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
         source: Source::Root,
         path: config.root.path.clone(),
         recursive: true,
+        idmap: None,
         all: MountAttr { propagation: kind, ..MountAttr::default() },
         top: MountAttr::default(),
         slot: slot::ROOT,
@@ -91,7 +92,7 @@ fn needs_proc(build: &Build<'_>) -> bool {
 }
 
 /// `Init`'s steps from its first namespace to the finished root.
-pub(super) fn plan(build: &mut Build<'_>) {
+pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     let config = build.request.config;
     let options = build.request.options;
     // Nodes, folders and files are made with exactly the modes they ask for.
@@ -106,7 +107,7 @@ pub(super) fn plan(build: &mut Build<'_>) {
         build.init_for(Step::LoopbackUp, "/linux/namespaces");
     }
     attach_root(build);
-    mounts::plan(build);
+    mounts::plan(build)?;
     devices::plan(build);
     hooks::before_pivot(build);
     let pivot = if options.no_pivot { Step::MoveRoot } else { Step::Pivot };
@@ -115,6 +116,7 @@ pub(super) fn plan(build: &mut Build<'_>) {
     sysctls(build);
     hide(build);
     finish_root(build);
+    Ok(())
 }
 
 fn attach_root(build: &mut Build<'_>) {

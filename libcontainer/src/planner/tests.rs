@@ -50,7 +50,10 @@ fn what_the_host_makes_is_undone() {
         HostStep::CreateRdtGroup(_) | HostStep::MoveNetDevice(_) => true,
         // Parts of what another step made, or descriptors of this process.
         HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
-        HostStep::LendProc | HostStep::LendTree(_) | HostStep::LendNamespace { .. } => false,
+        HostStep::IdNamespace { .. }
+        | HostStep::LendProc
+        | HostStep::LendTree(_)
+        | HostStep::LendNamespace { .. } => false,
         // What a hook leaves, the hooks of `delete` take away, which an undone container runs too.
         HostStep::RunHook { .. } => false,
         HostStep::ConnectConsole { .. } | HostStep::SendPidfd { .. } => false,

@@ -4,7 +4,7 @@
 use libcontainer_init::{Slot, Step, slot};
 
 use super::Plan;
-use super::entry::{Action, Actor, Entry, HostStep};
+use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, Source, Template, Tree};
 use super::rule::{Rule, Violation};
 use crate::cgroup::Devices;
 use crate::spec::HookKind;
@@ -52,6 +52,8 @@ struct World {
     /// Whether `Enter` has cloned `Init`.
     cloned: bool,
     adopted: bool,
+    /// How many user namespaces there are for idmapped mounts.
+    id_namespaces: usize,
     /// Whether `Enter` has made a time namespace, which only `Init` will be in.
     clock_made: bool,
     clock_set: bool,
@@ -142,7 +144,19 @@ impl World {
         match step {
             HostStep::Claim { .. } => self.claimed = true,
             HostStep::LendProc => self.fill(slot::PROC),
-            HostStep::LendTree(tree) => self.fill(tree.slot),
+            HostStep::IdNamespace { number, .. } => {
+                self.require(*number == self.id_namespaces, Rule::IdNamespaceMade);
+                self.id_namespaces += 1;
+            }
+            HostStep::LendTree(tree) => {
+                self.id_namespace(tree);
+                if let Source::New(new) = &tree.source
+                    && let Some(Template { tree: Some(holder), .. }) = new.template
+                {
+                    self.has(holder);
+                }
+                self.fill(tree.slot);
+            }
             HostStep::LendNamespace { slot, .. } => self.fill(*slot),
             HostStep::ConnectConsole { .. } => self.fill(slot::CONSOLE),
             HostStep::Gate => {
@@ -157,6 +171,16 @@ impl World {
             HostStep::Limit(_) | HostStep::Devices(_) => self.require(self.has_cgroup, Rule::CgroupExists),
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(*actor, *flags, *into_cgroup),
             _ => self.host_on_process(step),
+        }
+    }
+
+    fn id_namespace(&mut self, tree: &Tree) {
+        match tree.idmap.map(|idmap| idmap.namespace) {
+            Some(IdNamespace::Made(number)) => {
+                self.require(number < self.id_namespaces, Rule::IdNamespaceMade);
+            }
+            Some(IdNamespace::Joined) => self.has(slot::namespace(0)),
+            None => {}
         }
     }
 
@@ -266,7 +290,8 @@ impl World {
                 self.has(slot::ROOT);
                 self.root_attached = true;
             }
-            Step::Mount { .. } | Step::Node { .. } | Step::Link { .. } => self.build(),
+            Step::Mount { .. } | Step::MountText { .. } | Step::Reconfigure { .. } => self.build(),
+            Step::Node { .. } | Step::Link { .. } => self.build(),
             Step::Attach { tree, .. } => {
                 self.build();
                 self.has(tree);

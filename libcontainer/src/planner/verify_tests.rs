@@ -150,6 +150,8 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
             "user-namespace-v2",
             Move(host!(HostStep::IdMaps { .. }), host!(HostStep::Clone { .. })),
         ),
+        (Rule::IdNamespaceMade, "special-mounts", Remove(host!(HostStep::IdNamespace { .. }))),
+        (Rule::IdNamespaceMade, "special-mounts", Repeat(host!(HostStep::IdNamespace { .. }))),
         (Rule::MapsFirst, "user-namespace-v2", Remove(host!(HostStep::IdMaps { .. }))),
         (Rule::RootFirst, "user-namespace-v2", Remove(root)),
         (Rule::RootFirst, "joined-user-and-pid", Move(root, child!(Step::AttachRoot { .. }))),

@@ -44,6 +44,8 @@ pub struct Config {
     pub readonly_paths: Vec<String>,
     /// `/linux/rootfsPropagation`
     pub rootfs_propagation: Option<Propagation>,
+    /// `/linux/mountLabel`
+    pub mount_label: Option<String>,
     /// `/linux/cgroupsPath`
     pub cgroups_path: Option<String>,
     /// `/linux/resources`; the cgroup module turns it into limits.
@@ -298,6 +300,65 @@ pub struct Mount {
     pub recursive: Attributes,
     /// The last propagation option.
     pub propagation: Option<Propagation>,
+    /// The ids that it shows instead of those of its file system.
+    pub idmap: Option<MountIdmap>,
+}
+
+impl Mount {
+    /// Whether it goes on `/proc` or `/sys`, however the destination says so: the text alone decides, as if there
+    /// were no links.
+    #[must_use]
+    pub fn is_at_kernel_folder(&self) -> bool {
+        matches!(self.lexical_destination().as_slice(), ["proc" | "sys"])
+    }
+
+    /// The destination; of the kernel's folders without detours, since they must be reached without any link.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match self.lexical_destination().as_slice() {
+            [folder @ ("proc" | "sys")] => format!("/{folder}"),
+            _ => self.destination.clone(),
+        }
+    }
+
+    /// The components of the destination without `..`, as if there were no links.
+    #[must_use]
+    pub fn lexical_destination(&self) -> Vec<&str> {
+        lexical(&self.destination)
+    }
+}
+
+/// The components of an absolute path without `..`, as if there were no links.
+pub(crate) fn lexical(path: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        match part {
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts
+}
+
+/// An idmapped mount (mount_setattr(2), "ID-mapped mounts").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MountIdmap {
+    /// Ids of the file system (`container`) to ids of the host (`host`); those of the container's user namespace if
+    /// there are none here.
+    pub maps: Option<IdMaps>,
+    /// Whether the mounts below are mapped too (`ridmap`).
+    pub recursive: bool,
+}
+
+/// Both maps of a user namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdMaps {
+    /// Of users.
+    pub uids: Vec<IdMap>,
+    /// Of groups.
+    pub gids: Vec<IdMap>,
 }
 
 /// What a mount shows.
@@ -317,6 +378,13 @@ pub enum MountKind {
         /// The `source` key of the file system; the type's name if absent.
         source: String,
         /// Options for the file system, in order: `mode=755` is `("mode", Some("755"))`.
+        data: Vec<(String, Option<String>)>,
+        /// Whether it begins with a copy of what the image has at the destination (`tmpcopyup`).
+        copy_up: bool,
+    },
+    /// What is mounted at the destination already, with other attributes or options (`remount`).
+    Remount {
+        /// Options for the file system.
         data: Vec<(String, Option<String>)>,
     },
     /// The container's view of the cgroup tree (`type: cgroup` or `cgroup2`).

@@ -7,7 +7,7 @@ pub const HOOKS: &[&str] =
     &["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
 
 /// Whether `/mounts/N/uidMappings` and the options `idmap` and `ridmap` are applied.
-pub const IDMAPPED_MOUNTS: bool = false;
+pub const IDMAPPED_MOUNTS: bool = true;
 
 /// Whether `/linux/netDevices` are moved into the container.
 pub const NET_DEVICES: bool = true;

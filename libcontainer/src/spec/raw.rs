@@ -131,8 +131,8 @@ pub(super) struct Mount {
     pub(super) fstype: String,
     pub(super) source: String,
     pub(super) options: Vec<String>,
-    pub(super) uid_mappings: Asked,
-    pub(super) gid_mappings: Asked,
+    pub(super) uid_mappings: Vec<IdMapping>,
+    pub(super) gid_mappings: Vec<IdMapping>,
 }
 
 #[derive(Default, Deserialize)]
@@ -169,7 +169,7 @@ pub(super) struct Linux {
     pub(super) sysctl: BTreeMap<String, String>,
     pub(super) masked_paths: Vec<String>,
     pub(super) readonly_paths: Vec<String>,
-    pub(super) mount_label: Asked,
+    pub(super) mount_label: String,
     pub(super) intel_rdt: Option<IntelRdt>,
     pub(super) memory_policy: Option<MemoryPolicy>,
     pub(super) personality: Option<Personality>,

@@ -1,5 +1,5 @@
 use super::text;
-use crate::spec::config::{IdMap, Membership, Namespaces};
+use crate::spec::config::{IdMap, IdMaps, Membership, Namespaces};
 use crate::spec::problem::{Checked, Problem};
 use crate::spec::raw;
 
@@ -14,12 +14,25 @@ pub(super) fn maps(
 ) -> Checked<(Vec<IdMap>, Vec<IdMap>)> {
     for (lines, pointer) in [(uids, "/linux/uidMappings"), (gids, "/linux/gidMappings")] {
         fits_namespace(lines, pointer, &namespaces.user.membership)?;
+    }
+    let maps = lists(uids, gids, "/linux")?;
+    Ok((maps.uids, maps.gids))
+}
+
+/// The lists `uidMappings` and `gidMappings` of the object at `place`.
+pub(in crate::spec) fn lists(
+    uids: &[raw::IdMapping],
+    gids: &[raw::IdMapping],
+    place: &str,
+) -> Checked<IdMaps> {
+    for (lines, key) in [(uids, "uidMappings"), (gids, "gidMappings")] {
+        let pointer = &format!("{place}/{key}");
         text::at_most(MAX_LINES, lines.len(), pointer)?;
         ranges(lines, pointer)?;
         no_overlap(lines, pointer, "containerID", |line| line.container)?;
         no_overlap(lines, pointer, "hostID", |line| line.host)?;
     }
-    Ok((uids.iter().map(line).collect(), gids.iter().map(line).collect()))
+    Ok(IdMaps { uids: uids.iter().map(line).collect(), gids: gids.iter().map(line).collect() })
 }
 
 fn line(raw: &raw::IdMapping) -> IdMap {

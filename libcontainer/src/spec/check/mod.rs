@@ -29,6 +29,7 @@ use super::raw::Spec;
 use super::{mount, seccomp};
 
 pub(super) use capabilities::CAPABILITIES;
+pub(super) use idmap::lists as id_maps;
 pub(super) use memory::{FLAGS as MEMORY_POLICY_FLAGS, MODES as MEMORY_POLICY_MODES};
 pub(super) use namespaces::NAMESPACES;
 pub(super) use propagation::{PROPAGATIONS, propagation};
@@ -49,7 +50,7 @@ pub(super) fn config(raw: Spec, bundle: &Path) -> Checked<Config> {
         process: raw.process.map(|process| process::process(process, &mut warnings)).transpose()?,
         hostname: text::present(raw.hostname),
         domainname: text::present(raw.domainname),
-        mounts: mount::mounts(raw.mounts, bundle, &mut warnings)?,
+        mounts: mount::mounts(raw.mounts, &namespaces, bundle, &mut warnings)?,
         uid_maps,
         gid_maps,
         sysctl,
@@ -59,6 +60,7 @@ pub(super) fn config(raw: Spec, bundle: &Path) -> Checked<Config> {
         masked_paths: text::absolute_paths(linux.masked_paths, "/linux/maskedPaths")?,
         readonly_paths: text::absolute_paths(linux.readonly_paths, "/linux/readonlyPaths")?,
         rootfs_propagation: top::rootfs_propagation(&linux.rootfs_propagation)?,
+        mount_label: top::mount_label(linux.mount_label)?,
         cgroups_path: top::cgroups_path(linux.cgroups_path)?,
         resources: linux.resources.map(Into::into),
         seccomp: seccomp::profile(linux.seccomp)?,

@@ -93,6 +93,11 @@ pub(super) fn rootfs_propagation(word: &str) -> Checked<Option<Propagation>> {
     })
 }
 
+pub(super) fn mount_label(label: String) -> Checked<Option<String>> {
+    text::c_string(&label, format_args!("/linux/mountLabel"))?;
+    Ok(text::present(label))
+}
+
 pub(super) fn cgroups_path(path: String) -> Checked<Option<String>> {
     text::path(&path, format_args!("/linux/cgroupsPath"))?;
     Ok(text::present(path))

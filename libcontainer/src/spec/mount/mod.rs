@@ -3,11 +3,12 @@
 mod data;
 mod options;
 mod procfs;
+mod special;
 
 use std::path::{Path, PathBuf};
 
 use super::check::{c_string, entries, path_text};
-use super::config::{Mount, MountKind, Warning};
+use super::config::{Mount, MountKind, Namespaces, Warning};
 use super::problem::{Checked, Problem};
 use super::raw;
 use options::Options;
@@ -16,35 +17,32 @@ pub(super) use options::known as known_options;
 
 pub(super) fn mounts(
     list: Vec<raw::Mount>,
+    namespaces: &Namespaces,
     bundle: &Path,
     warnings: &mut Vec<Warning>,
 ) -> Checked<Vec<Mount>> {
     entries(list.len(), "/mounts")?;
-    list.into_iter().enumerate().map(|(index, raw)| mount(raw, index, bundle, warnings)).collect()
+    list.into_iter().enumerate().map(|(index, raw)| mount(raw, index, namespaces, bundle, warnings)).collect()
 }
 
-fn mount(raw: raw::Mount, index: usize, bundle: &Path, warnings: &mut Vec<Warning>) -> Checked<Mount> {
-    no_mappings(&raw, index)?;
+fn mount(
+    raw: raw::Mount,
+    index: usize,
+    namespaces: &Namespaces,
+    bundle: &Path,
+    warnings: &mut Vec<Warning>,
+) -> Checked<Mount> {
     let destination = destination(&raw.destination, index)?;
     c_string(&raw.fstype, format_args!("/mounts/{index}/type"))?;
     path_text(&raw.source, format_args!("/mounts/{index}/source"))?;
     let options = options::sort(&raw.options, index)?;
+    special::check(&raw, &options, index, warnings)?;
+    let idmap = special::idmap(&raw, &options, &namespaces.user.membership, index)?;
     let (attributes, recursive) = (options.attributes, options.recursive_attributes);
     let propagation = options.propagation;
     let kind = kind(&raw, options, index, bundle, warnings)?;
     procfs::allowed(&destination, &kind, index)?;
-    Ok(Mount { index, destination, kind, attributes, recursive, propagation })
-}
-
-fn no_mappings(raw: &raw::Mount, index: usize) -> Checked {
-    let lists = [("uidMappings", raw.uid_mappings), ("gidMappings", raw.gid_mappings)];
-    match lists.iter().find(|(_, asked)| asked.0) {
-        Some((key, _)) => Err(Problem::unsupported(
-            format_args!("/mounts/{index}/{key}"),
-            "idmapped mounts are not supported by this version; remove it",
-        )),
-        None => Ok(()),
-    }
+    Ok(Mount { index, destination, kind, attributes, recursive, propagation, idmap })
 }
 
 /// Absolute, without `.` and empty components. `..` stays: what is above a folder is only known in the root itself.
@@ -72,6 +70,9 @@ fn kind(
     bundle: &Path,
     warnings: &mut Vec<Warning>,
 ) -> Checked<MountKind> {
+    if options.remount {
+        return Ok(MountKind::Remount { data: special::remount_data(options, index, warnings) });
+    }
     if let Some(recursive) = options.bind.or((raw.fstype == "bind").then_some(false)) {
         warn_of_unused(&options, "a bind mount", index, warnings);
         return Ok(MountKind::Bind { source: bind_source(&raw.source, index, bundle)?, recursive });
@@ -91,6 +92,7 @@ fn kind(
                 fstype: fstype.to_owned(),
                 source: source.to_owned(),
                 data: options.data,
+                copy_up: options.copy_up.is_some(),
             })
         }
     }

@@ -1,7 +1,7 @@
 use super::data;
 use crate::spec::check::{PROPAGATIONS, c_string, propagation};
 use crate::spec::config::{Attributes, Propagation, attr};
-use crate::spec::problem::{Checked, Problem};
+use crate::spec::problem::Checked;
 
 /// The options of one mount by what they are for. Of two that contradict each other the later one counts.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -13,27 +13,22 @@ pub(super) struct Options {
     pub(super) propagation: Option<Propagation>,
     /// For the file system: `mode=755` and flags of the superblock such as `sync`.
     pub(super) data: Vec<(String, Option<String>)>,
+    pub(super) remount: bool,
+    /// The place of `tmpcopyup` in the list.
+    pub(super) copy_up: Option<usize>,
+    /// `idmap` (false) or `ridmap` (true), and its place in the list.
+    pub(super) idmap: Option<(bool, usize)>,
+    /// `iversion` or `noiversion`, which the mount API has no flag for.
+    pub(super) iversion: Option<usize>,
 }
 
 pub(super) fn sort(list: &[String], mount: usize) -> Checked<Options> {
     let mut options = Options::default();
     for (index, option) in list.iter().enumerate() {
         c_string(option, format_args!("/mounts/{mount}/options/{index}"))?;
-        if let Some(why) = unsupported(option) {
-            return Err(Problem::unsupported(format_args!("/mounts/{mount}/options/{index}"), why));
-        }
-        add(&mut options, option);
+        options.add(option, index);
     }
     Ok(options)
-}
-
-fn unsupported(option: &str) -> Option<&'static str> {
-    match option {
-        "remount" => Some("remounting is not supported by this version; remove the option"),
-        "tmpcopyup" => Some("tmpcopyup is not supported by this version; remove the option"),
-        "idmap" | "ridmap" => Some("idmapped mounts are not supported by this version; remove the option"),
-        _ => None,
-    }
 }
 
 /// Every option with a meaning of its own, sorted; any other is data of the file system.
@@ -46,26 +41,48 @@ pub(in crate::spec) fn known() -> Vec<String> {
     known
 }
 
-/// The options that [`add`] itself knows.
-const WORDS: [&str; 5] = ["bind", "rbind", "defaults", "silent", "loud"];
+/// The options that [`Options::add_special`] knows.
+const WORDS: [&str; 11] = [
+    "bind",
+    "rbind",
+    "remount",
+    "tmpcopyup",
+    "idmap",
+    "ridmap",
+    "iversion",
+    "noiversion",
+    "defaults",
+    "silent",
+    "loud",
+];
 
-fn add(options: &mut Options, option: &str) {
-    if let Some(change) = change(option) {
-        change.apply(&mut options.attributes);
-    } else if let Some(change) = option.strip_prefix('r').and_then(change) {
-        change.apply(&mut options.recursive_attributes);
-    } else if let Some(propagation) = propagation(option) {
-        options.propagation = Some(propagation);
-    } else if let Some(flag) = superblock_flag(option) {
-        flag.apply(&mut options.data);
-    } else {
+impl Options {
+    fn add(&mut self, option: &str, index: usize) {
+        if let Some(change) = change(option) {
+            change.apply(&mut self.attributes);
+        } else if let Some(change) = option.strip_prefix('r').and_then(change) {
+            change.apply(&mut self.recursive_attributes);
+        } else if let Some(propagation) = propagation(option) {
+            self.propagation = Some(propagation);
+        } else if let Some(flag) = superblock_flag(option) {
+            flag.apply(&mut self.data);
+        } else {
+            self.add_special(option, index);
+        }
+    }
+
+    fn add_special(&mut self, option: &str, index: usize) {
         match option {
-            "bind" => options.bind = options.bind.or(Some(false)),
-            "rbind" => options.bind = Some(true),
+            "bind" => self.bind = self.bind.or(Some(false)),
+            "rbind" => self.bind = Some(true),
+            "remount" => self.remount = true,
+            "tmpcopyup" => self.copy_up = Some(index),
+            "idmap" | "ridmap" => self.idmap = Some((option == "ridmap", index)),
+            "iversion" | "noiversion" => self.iversion = Some(index),
             // `defaults` asks for nothing. The other two only choose whether the kernel logs a failed mount, for
             // which the mount API has no flag.
             "defaults" | "silent" | "loud" => {}
-            other => data::add(&mut options.data, other),
+            other => data::add(&mut self.data, other),
         }
     }
 }
@@ -139,7 +156,7 @@ enum SuperblockFlag {
     Off(&'static str),
 }
 
-const SUPERBLOCK_FLAGS: [(&str, SuperblockFlag); 9] = [
+const SUPERBLOCK_FLAGS: [(&str, SuperblockFlag); 7] = [
     ("sync", SuperblockFlag::On("sync")),
     ("async", SuperblockFlag::Off("sync")),
     ("dirsync", SuperblockFlag::On("dirsync")),
@@ -147,8 +164,6 @@ const SUPERBLOCK_FLAGS: [(&str, SuperblockFlag); 9] = [
     ("nomand", SuperblockFlag::Off("mand")),
     ("lazytime", SuperblockFlag::On("lazytime")),
     ("nolazytime", SuperblockFlag::Off("lazytime")),
-    ("iversion", SuperblockFlag::On("iversion")),
-    ("noiversion", SuperblockFlag::Off("iversion")),
 ];
 
 fn superblock_flag(option: &str) -> Option<SuperblockFlag> {

@@ -46,10 +46,12 @@ fn a_file_system_has_a_type_a_source_and_data() {
             fstype: "devpts".into(),
             source: "src".into(),
             data: vec![flag("newinstance"), value("ptmxmode", "0666"), value("x", "a=b"), value("empty", "")],
+            copy_up: false,
         },
         attributes: Attributes { set: attr::NOSUID | attr::NOEXEC, clear: 0 },
         recursive: UNCHANGED,
         propagation: None,
+        idmap: None,
     };
     let options = json!(["nosuid", "noexec", "newinstance", "ptmxmode=0666", "x=a=b", "empty="]);
     let raw = json!({"destination": "/dev/pts", "type": "devpts", "source": "src", "options": options});
@@ -59,7 +61,7 @@ fn a_file_system_has_a_type_a_source_and_data() {
 #[test]
 fn an_absent_source_is_the_type() {
     match tmpfs(&[]).kind {
-        MountKind::Filesystem { fstype, source, data } => {
+        MountKind::Filesystem { fstype, source, data, .. } => {
             assert_eq!((fstype.as_str(), source.as_str(), data.len()), ("tmpfs", "tmpfs", 0));
         }
         other => panic!("{other:?}"),
@@ -132,11 +134,10 @@ fn the_last_propagation_wins() {
 
 #[test]
 fn flags_of_the_superblock_become_keys() {
-    let on = ["sync", "dirsync", "mand", "lazytime", "iversion"];
+    let on = ["sync", "dirsync", "mand", "lazytime"];
     assert_eq!(data(&on), on.map(flag));
     assert_eq!(data(&["sync", "sync"]), [flag("sync")]);
-    let pairs =
-        [("sync", "async"), ("mand", "nomand"), ("lazytime", "nolazytime"), ("iversion", "noiversion")];
+    let pairs = [("sync", "async"), ("mand", "nomand"), ("lazytime", "nolazytime")];
     for (on, off) in pairs {
         assert_eq!(data(&[on, off]), []);
         assert_eq!(data(&[off, on]), [flag(on)]);
@@ -221,19 +222,97 @@ fn the_cgroup_tree_is_a_kind_of_its_own() {
 }
 
 #[test]
-fn what_later_versions_do_is_refused_by_option() {
-    for option in ["remount", "tmpcopyup", "idmap", "ridmap"] {
+fn a_remount_has_no_type_and_no_source() {
+    let remount = |fstype: &str, options: Value| {
+        mount(&json!({"destination": "/x", "type": fstype, "options": options})).kind
+    };
+    for fstype in ["", "none", "bind", "tmpfs", "cgroup"] {
+        assert_eq!(remount(fstype, json!(["remount", "ro"])), MountKind::Remount { data: Vec::new() });
+    }
+    assert_eq!(
+        remount("tmpfs", json!(["remount", "size=1m"])),
+        MountKind::Remount { data: vec![value("size", "1m")] }
+    );
+    let raw = json!({"destination": "/x", "type": "none", "options": ["bind", "remount", "size=1m"]});
+    let config = accepted(&document(&raw));
+    assert_eq!(config.mounts[0].kind, MountKind::Remount { data: Vec::new() });
+    assert!(config.warnings[0].message.contains("size"), "{:?}", config.warnings);
+}
+
+#[test]
+fn only_a_new_tmpfs_is_filled() {
+    let kind = |fstype: &str, options: Value| json!({"destination": "/x", "type": fstype, "source": "/s", "options": options});
+    let filled = mount(&kind("tmpfs", json!(["tmpcopyup", "mode=755"]))).kind;
+    assert!(matches!(filled, MountKind::Filesystem { copy_up: true, .. }), "{filled:?}");
+    for (fstype, options) in [
+        ("bind", json!(["tmpcopyup"])),
+        ("tmpfs", json!(["tmpcopyup", "rbind"])),
+        ("tmpfs", json!(["tmpcopyup", "remount"])),
+        ("proc", json!(["tmpcopyup"])),
+    ] {
+        refused(&document(&kind(fstype, options)), "/mounts/0/options/0");
+    }
+}
+
+#[test]
+fn counting_changes_of_inodes_is_left_to_the_file_system() {
+    for option in ["iversion", "noiversion"] {
         let raw = json!({"destination": "/x", "type": "tmpfs", "options": ["ro", option]});
-        unsupported(&document(&raw), "/mounts/0/options/1");
+        let config = accepted(&document(&raw));
+        assert_eq!(config.warnings[0].pointer, "/mounts/0/options/1");
+        assert!(matches!(&config.mounts[0].kind, MountKind::Filesystem { data, .. } if data.is_empty()));
     }
-    let line = json!([{"containerID": 0, "hostID": 1, "size": 1}]);
-    for key in ["uidMappings", "gidMappings"] {
-        unsupported(
-            &document(&json!({"destination": "/x", "type": "tmpfs", key: line})),
-            &format!("/mounts/0/{key}"),
-        );
-        mount(&json!({"destination": "/x", "type": "tmpfs", key: []}));
+}
+
+fn line() -> Value {
+    json!([{"containerID": 0, "hostID": 1000, "size": 10}])
+}
+
+#[test]
+fn maps_of_a_mount_come_from_it_or_from_the_user_namespace() {
+    let maps = |options: Value, lines: Value| {
+        let raw = json!({"destination": "/x", "type": "tmpfs", "options": options, "uidMappings": lines, "gidMappings": lines});
+        mount(&raw).idmap
+    };
+    assert_eq!(maps(json!([]), json!([])), None);
+    for (option, recursive) in [("defaults", false), ("idmap", false), ("ridmap", true)] {
+        let found = maps(json!([option]), line()).unwrap();
+        assert_eq!(found.recursive, recursive);
+        assert_eq!(found.maps.unwrap().gids[0].host, 1000);
     }
+    let without = json!({"destination": "/x", "type": "tmpfs", "options": ["ro", "idmap"]});
+    refused(&document(&without), "/mounts/0/options/1");
+    let mut with_user: Value = serde_json::from_slice(&document(&without)).unwrap();
+    with_user["linux"]["namespaces"] = json!([{"type": "mount"}, {"type": "user"}]);
+    with_user["linux"]["uidMappings"] = line();
+    with_user["linux"]["gidMappings"] = line();
+    let found = accepted(with_user.to_string().as_bytes()).mounts.remove(0).idmap.unwrap();
+    assert_eq!(found.maps, None);
+}
+
+#[test]
+fn maps_that_cannot_be_applied_are_refused() {
+    let tmpfs = |key: &str| json!({"destination": "/x", "type": "tmpfs", key: line()});
+    refused(&document(&tmpfs("uidMappings")), "/mounts/0/gidMappings");
+    refused(&document(&tmpfs("gidMappings")), "/mounts/0/uidMappings");
+    let both = |lines: Value, fstype: &str, options: Value| {
+        document(
+            &json!({"destination": "/x", "type": fstype, "options": options, "uidMappings": line(), "gidMappings": lines}),
+        )
+    };
+    refused(
+        &both(json!([{"containerID": 0, "hostID": 1, "size": 0}]), "tmpfs", json!([])),
+        "/mounts/0/gidMappings/0/size",
+    );
+    refused(&both(line(), "tmpfs", json!(["remount", "idmap"])), "/mounts/0/options/1");
+    unsupported(&both(line(), "cgroup", json!(["idmap"])), "/mounts/0/options/0");
+}
+
+#[test]
+fn the_label_of_mounts_is_text() {
+    assert_eq!(accepted(&with("/linux/mountLabel", json!("a:b:c"))).mount_label.as_deref(), Some("a:b:c"));
+    assert_eq!(accepted(&with("/linux/mountLabel", json!(""))).mount_label, None);
+    refused(&with("/linux/mountLabel", json!("a\u{0}b")), "/linux/mountLabel");
 }
 
 #[test]
@@ -269,6 +348,17 @@ fn proc_is_a_procfs_or_a_bind() {
     accepted(&at("/proc2", "tmpfs"));
     accepted(&at("/x/proc", "tmpfs"));
     accepted(&at("/proc/..", "tmpfs"));
+}
+
+#[test]
+fn the_folders_of_the_kernel_are_known_by_any_name() {
+    let raw = |path: &str| mount(&json!({"destination": path, "type": "proc"}));
+    for path in ["/proc", "proc", "/x/../proc", "/../proc/."] {
+        assert!(raw(path).is_at_kernel_folder(), "{path}");
+        assert_eq!(raw(path).target(), "/proc", "{path}");
+    }
+    assert!(!raw("/x/proc").is_at_kernel_folder());
+    assert_eq!(raw("/x/../y").target(), "/x/../y");
 }
 
 #[test]

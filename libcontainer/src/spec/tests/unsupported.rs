@@ -12,11 +12,6 @@ fn refused_unless_empty(pointer: &str, value: &Value) {
 }
 
 #[test]
-fn what_later_versions_do_for_linux() {
-    refused_unless_empty("/linux/mountLabel", &json!("system_u:object_r:svirt_sandbox_file_t:s0"));
-}
-
-#[test]
 fn other_platforms() {
     refused_unless_empty("/vm", &json!({"kernel": {"path": "/k"}}));
     refused_unless_empty("/windows", &json!({"layerFolders": ["c:"]}));

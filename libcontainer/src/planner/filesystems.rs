@@ -1,0 +1,84 @@
+//! New file systems of `/mounts` that `Init` makes.
+
+use libcontainer_init::Step;
+use libcontainer_init::attr::MountAttr;
+use libcontainer_init::step::Filesystem;
+
+use super::build::Build;
+use super::long_options;
+use super::mounts::{now, pointer, propagation};
+use crate::Result;
+use crate::spec::{Mount, MountKind};
+
+/// An option of a file system.
+pub(super) type Datum = (String, Option<String>);
+
+/// Says that the label has no effect, where that is so.
+pub(super) fn warn_of_label(build: &mut Build<'_>) {
+    let request = build.request;
+    if request.config.mount_label.is_some() && !has_selinux(build) {
+        build.warn("/linux/mountLabel", "this kernel runs without SELinux: the label is NOT applied");
+    }
+}
+
+fn has_selinux(build: &Build<'_>) -> bool {
+    build.request.facts.lsms.iter().any(|lsm| lsm == "selinux")
+}
+
+/// Everything that the file system of `mount` is told: its source, its options, the label.
+pub(super) fn options(build: &Build<'_>, mount: &Mount) -> Vec<Datum> {
+    let MountKind::Filesystem { fstype, source, data, .. } = &mount.kind else { return Vec::new() };
+    let mut options = vec![("source".to_owned(), Some(source.clone()))];
+    options.extend(data.iter().cloned());
+    options.extend(label(build, fstype).map(|label| ("context".to_owned(), Some(label))));
+    options
+}
+
+/// The SELinux context that all files of a file system get. The kernel's own file systems have labels of their own.
+fn label(build: &Build<'_>, fstype: &str) -> Option<String> {
+    let label = build.request.config.mount_label.clone()?;
+    let takes = !matches!(fstype, "proc" | "sysfs" | "mqueue");
+    Some(label).filter(|_| takes && has_selinux(build))
+}
+
+/// What `fsopen` and `fsconfig` are told.
+pub(super) fn instance(build: &mut Build<'_>, fstype: &str, options: &[Datum]) -> Filesystem {
+    let options = options.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
+    let config = build.pool.config(options);
+    Filesystem { fstype: build.pool.text(fstype), config, attributes: 0, target_mode: false }
+}
+
+/// Whether the mode of the root is that of the target: a tmpfs without a mode of its own.
+pub(super) fn takes_target_mode(fstype: &str, options: &[Datum]) -> bool {
+    fstype == "tmpfs" && options.iter().all(|(key, _)| key != "mode")
+}
+
+pub(super) fn plan(build: &mut Build<'_>, mount: &Mount) -> Result<()> {
+    let MountKind::Filesystem { fstype, .. } = &mount.kind else { return Ok(()) };
+    let strict = mount.is_at_kernel_folder();
+    let options = match long_options::fit(fstype, options(build, mount), mount.index)? {
+        long_options::Fitted::Values(options) => options,
+        long_options::Fitted::Text { source, options } => {
+            text(build, mount, fstype, (&source, &options));
+            return Ok(());
+        }
+    };
+    let target_mode = takes_target_mode(fstype, &options) && !strict;
+    let fs = Filesystem { attributes: now(mount), target_mode, ..instance(build, fstype, &options) };
+    let target = build.pool.text(mount.target());
+    build.init_for(Step::Mount { fs, attr: propagation(mount), target, strict }, pointer(mount));
+    Ok(())
+}
+
+fn text(build: &mut Build<'_>, mount: &Mount, fstype: &str, (source, options): (&str, &str)) {
+    let fstype = build.pool.text(fstype);
+    let source = build.pool.text(source);
+    let options = build.pool.text(options);
+    let target = build.pool.text(&mount.destination);
+    let flags = long_options::flags(now(mount));
+    build.init_for(Step::MountText { fstype, source, options, flags, target }, pointer(mount));
+    let attr: MountAttr = propagation(mount);
+    if !attr.is_empty() {
+        build.init_for(Step::Attributes { target, attr, recursive: false }, pointer(mount));
+    }
+}
