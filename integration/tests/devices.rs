@@ -1,6 +1,8 @@
 //! Device nodes, links below /dev, and what the device cgroup allows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
+use std::fs;
+
 use integration::harness::*;
 use integration::{differs_from, on_hosts};
 use serde_json::{Value, json};
@@ -156,7 +158,7 @@ fn without_dev(config: &mut Config) {
 #[test]
 fn without_a_mount_for_dev_devices_and_links_are_made_in_the_image() {
     let sandbox = Sandbox::new();
-    std::fs::remove_dir(sandbox.rootfs().join("dev")).unwrap();
+    fs::remove_dir(sandbox.rootfs().join("dev")).unwrap();
     let report = sandbox.report(|config| {
         without_dev(config);
         config["linux"]["devices"] = json!([{ "path": "/dev/own", "type": "c", "major": 1, "minor": 5 }]);
@@ -175,15 +177,15 @@ fn without_a_mount_for_dev_devices_and_links_are_made_in_the_image() {
 fn a_dev_that_is_bound_is_the_hosts_and_gets_nothing_of_ours() {
     let sandbox = Sandbox::new();
     let folder = sandbox.path().join("dev");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("marker"), "").unwrap();
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("marker"), "").unwrap();
     let report = sandbox.report(|config| {
         without_dev(config);
         config.bind(&folder, "/dev", &["rbind", "rw"]);
         config["linux"]["maskedPaths"] = json!([]);
     });
     assert_eq!(report["dev"].as_object().unwrap().keys().collect::<Vec<_>>(), ["/dev/marker"]);
-    let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(names.collect::<Vec<_>>(), ["marker"]);
 }
 
@@ -260,4 +262,20 @@ fn wrong_devices_are_errors_that_name_the_value() {
         sandbox.with_bundle("create", &[]).output().fails_saying(pointer);
         sandbox.assert_nothing_left();
     }
+}
+
+#[test]
+fn no_device_is_made_in_a_folder_of_the_host() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.file("dev")).unwrap();
+    let output = sandbox.run_probe(&["exit", "0"], |config| {
+        config.bind(sandbox.file("dev"), "/dev", &["rbind"]);
+        // They are covered by the container's null device, which this folder does not have.
+        config["linux"]["maskedPaths"] = json!([]);
+        config["linux"]["devices"] = json!([{ "path": "/dev/made", "type": "c", "major": 1, "minor": 3 }]);
+    });
+    assert_eq!(output.code(), 0, "{}", output.stderr());
+    let names: Vec<_> =
+        fs::read_dir(sandbox.file("dev")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.contains(&"made".into()), "{names:?}");
 }

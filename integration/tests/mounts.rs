@@ -563,3 +563,16 @@ fn mounts_that_cannot_be_made_are_errors_that_name_them() {
         sandbox.assert_nothing_left();
     }
 }
+
+#[test]
+fn a_volume_keeps_the_propagation_that_it_asks_for() {
+    let sandbox = Sandbox::new().wrapped(&SHARED);
+    fs::create_dir(sandbox.file("volume")).unwrap();
+    for (option, shared) in [("rshared", true), ("rslave", false), ("rprivate", false)] {
+        let report = sandbox.report(|config| {
+            config.bind(sandbox.file("volume"), "/tmp", &["rbind", option]);
+        });
+        let tags = report.mount("/tmp").unwrap()["propagation"].to_string();
+        assert_eq!(tags.contains("shared:"), shared, "{option}: {tags}");
+    }
+}

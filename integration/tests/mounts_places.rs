@@ -139,6 +139,26 @@ fn proc_is_not_replaced() {
 }
 
 #[test]
+fn an_image_does_not_lead_volumes_over_the_kernels_folders() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.file("volume")).unwrap();
+    for (name, folder) in [("data", "/proc"), ("more", "sys/firmware"), ("way", "/proc/sys/kernel")] {
+        symlink(folder, sandbox.rootfs().join(name)).unwrap();
+        for kind in ["bind", "tmpfs"] {
+            sandbox.configure(|config| {
+                match kind {
+                    "bind" => config.bind(sandbox.file("volume"), &format!("/{name}"), &["rbind"]),
+                    _ => config.mount(tmpfs("tmpfs", &format!("/{name}"))),
+                };
+            });
+            let error = sandbox.with_bundle("create", &[]).output().exits_with(1).stderr();
+            assert!(error.contains(&format!("/{name}")), "{error}");
+            sandbox.assert_nothing_left();
+        }
+    }
+}
+
+#[test]
 fn a_real_procfs_may_be_bound() {
     let report = Sandbox::new().report(|config| {
         config.without_mount("/proc").without_namespace("pid");

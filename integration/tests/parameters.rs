@@ -201,3 +201,18 @@ fn a_propagation_that_is_none_is_an_error_that_names_it() {
         ("/linux/rootfsPropagation", |config| config["linux"]["rootfsPropagation"] = json!(1)),
     ]);
 }
+
+#[test]
+fn parameters_of_a_joined_network_are_not_the_callers() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        let network = namespaces.iter_mut().find(|namespace| namespace["type"] == "network").unwrap();
+        network["path"] = json!("/proc/self/ns/net");
+        config["linux"]["sysctl"] = json!({ "net.ipv4.ip_default_ttl": "65" });
+    });
+    let error = sandbox.with_bundle("create", &[]).output().exits_with(1).stderr();
+    assert!(error.contains("net"), "{error}");
+    assert_ne!(std::fs::read_to_string("/proc/sys/net/ipv4/ip_default_ttl").unwrap().trim(), "65");
+    sandbox.assert_nothing_left();
+}

@@ -395,3 +395,46 @@ fn a_label_for_a_module_that_the_kernel_lacks_is_a_warning_that_nobody_overlooks
         assert!(plan.contains(&format!("warning: {expected}")), "{plan}");
     }
 }
+
+#[test]
+fn the_user_may_open_the_standard_streams_again() {
+    let open = ["write", "/proc/self/fd/2", "again\n", "--", "write", "/proc/self/fd/1", ""];
+    let errnos = Sandbox::new().attempt(&open, |config| {
+        config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
+    });
+    assert_eq!(errnos, [0, 0]);
+}
+
+#[test]
+fn streams_that_the_caller_has_closed_are_the_null_device() {
+    for line in ["exec <&-", "exec <&- 2>&-"] {
+        let errnos = Sandbox::new().after_shell(line).attempt(&["read", "/proc/self/fd/0"], |_| {});
+        assert_eq!(errnos, [0], "{line}");
+    }
+}
+
+#[test]
+fn a_program_that_is_nowhere_in_the_path_does_not_exist() {
+    let sandbox = Sandbox::new();
+    fs::set_permissions(sandbox.rootfs().join("root"), fs::Permissions::from_mode(0o700)).unwrap();
+    sandbox.configure(|config| {
+        config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
+        config["process"]["env"] = json!(["PATH=/root:/etc/passwd:/bin"]);
+        config["process"]["args"] = json!(["nosuchprogram"]);
+    });
+    sandbox.with_bundle("create", &[]).output().fails_saying("executable file not found in $PATH");
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn descriptors_to_be_passed_on_must_be_open() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        config.probe(&["exit", "0"]);
+    });
+    for count in ["1", "4000000000"] {
+        let error = sandbox.with_bundle("create", &["--preserve-fds", count]).output().exits_with(1).stderr();
+        assert!(error.contains('3'), "{error}");
+        sandbox.assert_nothing_left();
+    }
+}

@@ -194,3 +194,9 @@ fn a_container_that_cannot_be_set_up_exits_with_1_and_runs_nothing() {
     output.fails_saying("/no/such/source");
     sandbox.assert_nothing_left();
 }
+
+#[test]
+fn the_exit_code_is_known_although_the_caller_ignores_sigchld() {
+    let sandbox = Sandbox::new().after_shell("trap '' CHLD");
+    sandbox.run_probe(&["exit", "7"], |_| {}).exits_with(7);
+}

@@ -4,6 +4,7 @@ use libc::{
     PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_CAPBSET_DROP, PR_SET_KEEPCAPS,
 };
 
+use crate::program::CText;
 use crate::{Fault, Result, sys};
 
 /// Drops what is not in `keep`; the kernel knows capabilities 0 to `last`.
@@ -22,6 +23,27 @@ pub(crate) fn groups(groups: &[u32], or_keep: bool) -> Result<()> {
         Err(Fault { errno: libc::EPERM, .. }) if or_keep => Ok(()),
         other => other,
     }
+}
+
+/// Major and minor number of `/dev/null`.
+const NULL: (u32, u32) = (1, 3);
+
+/// Gives the standard streams to `uid`, who may otherwise not open them again (`/dev/stdout`). The null device stays as
+/// it is, for everybody has it open; and what cannot be given away is not: somebody else's file, one on a read-only
+/// file system, a stream that is closed.
+pub(crate) fn own_streams(uid: u32) -> Result<()> {
+    for fd in 0..3 {
+        let Ok(stat) = sys::stat(fd, CText::literal(c""), 0) else { continue };
+        if stat.uid == uid || stat.is(libc::S_IFCHR) && stat.rdev == NULL {
+            continue;
+        }
+        match sys::fchown(fd, uid, u32::MAX) {
+            Ok(()) | Err(Fault { errno: libc::EPERM | libc::EROFS | libc::EINVAL | libc::EOVERFLOW, .. }) => {
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(())
 }
 
 /// Takes on user and group. The permitted capabilities stay until [`capabilities`], since loading a filter and

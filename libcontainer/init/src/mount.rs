@@ -35,14 +35,10 @@ pub(crate) fn mount(
 
 /// The place, and the permission bits that what is mounted there is to have.
 fn place_with_mode(root: i32, target: CText<'_>) -> Result<(Handle, Option<u32>)> {
-    match resolve::open(root, target, O_PATH) {
-        Ok(found) => {
-            let mode = sys::stat(found.fd(), CText::literal(c""), 0)?.mode & 0o7777;
-            Ok((found, Some(mode)))
-        }
-        Err(Fault { errno: libc::ENOENT, .. }) => Ok((resolve::target(root, target, false)?, Some(0o1777))),
-        Err(fault) => Err(fault),
-    }
+    let is_new = matches!(resolve::open(root, target, O_PATH), Err(Fault { errno: libc::ENOENT, .. }));
+    let place = resolve::place(root, target, false)?;
+    let mode = if is_new { 0o1777 } else { sys::stat(place.fd(), CText::literal(c""), 0)?.mode & 0o7777 };
+    Ok((place, Some(mode)))
 }
 
 /// A detached mount of a new instance. `config` is a list as in [`Filesystem`]; `mode` is one of its options, too, but
@@ -91,7 +87,7 @@ pub(crate) struct Texts {
 
 /// mount(2) knows places by path only. The path is `.`, so that the place is the one that was opened below the root.
 pub(crate) fn mount_text(program: &Program<'_>, texts: &Texts, target: Text) -> Result<()> {
-    let place = resolve::target(program.slot(ROOT)?, program.text(target)?, false)?;
+    let place = resolve::place(program.slot(ROOT)?, program.text(target)?, false)?;
     sys::fchdir(place.fd())?;
     let text = |text| program.text(text);
     sys::mount_here(text(texts.source)?, text(texts.fstype)?, texts.flags, text(texts.options)?)?;
@@ -114,7 +110,7 @@ pub(crate) fn attach(
 ) -> Result<()> {
     let place = place(program.slot(ROOT)?, program.text(target)?, file, strict)?;
     let tree = program.slot(tree)?;
-    if strict && target_is(program, target, b"/proc")? && sys::file_system(tree)? != PROC_MAGIC {
+    if strict && target_is(program, target, b"/proc")? && sys::file_system(tree)? != resolve::PROC_MAGIC {
         return Err(Fault { op: Op::Fstatfs, errno: libc::EINVAL });
     }
     match sys::move_mount(tree, place.fd()) {
@@ -125,8 +121,6 @@ pub(crate) fn attach(
         other => other,
     }
 }
-
-const PROC_MAGIC: i64 = 0x9fa0;
 
 fn target_is(program: &Program<'_>, target: Text, path: &[u8]) -> Result<bool> {
     Ok(program.text(target)?.bytes() == path)
@@ -150,7 +144,7 @@ pub(crate) fn attributes(
 /// otherwise an image could have the mount elsewhere, and what is later written below it with it.
 fn place(root: i32, target: CText<'_>, file: bool, strict: bool) -> Result<Handle> {
     if !strict {
-        return resolve::target(root, target, file);
+        return resolve::place(root, target, file);
     }
     match resolve::open_strict(root, target, O_PATH | O_DIRECTORY) {
         Err(Fault { errno: libc::ENOENT, .. }) => resolve::target(root, target, false),

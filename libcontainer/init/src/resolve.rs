@@ -9,6 +9,9 @@ use crate::sys::{self, Handle};
 use crate::{Fault, Result};
 
 const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
+/// `statfs` of the file systems whose files are hidden by path.
+pub(crate) const PROC_MAGIC: i64 = 0x9fa0;
+const SYSFS_MAGIC: i64 = 0x6265_6572;
 /// How many symlinks the kernel follows before ELOOP.
 const MAX_LINKS: u32 = 40;
 /// A rename elsewhere makes a walk that meets `..` fail with EAGAIN; a racer must not keep us forever.
@@ -34,14 +37,35 @@ fn walk(root: i32, path: CText<'_>, flags: i32, resolve: u64) -> Result<Handle> 
     }
 }
 
-/// Opens the place of a mount; makes what is missing on the way, folders with mode 755.
+/// Opens `path`; makes what is missing on the way, folders with mode 755.
 pub(crate) fn target(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
     match open(root, path, O_PATH) {
-        Err(Fault { errno: libc::ENOENT, .. }) => match make_last(root, path, file)? {
-            Some(made) => Ok(made),
-            None => make(root, path, file),
-        },
+        Err(Fault { errno: libc::ENOENT, .. }) => make(root, path, file),
         other => other,
+    }
+}
+
+/// Opens the place of a mount, made if it is missing. An image may lead to it by symlinks, but not into the kernel's
+/// file systems: what hides their files would then be hidden itself.
+pub(crate) fn place(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
+    match open_strict(root, path, O_PATH) {
+        Err(Fault { errno: libc::ENOENT, .. }) => make(root, path, file),
+        Err(Fault { errno: libc::ELOOP, .. }) => {
+            let place = target(root, path, file)?;
+            match sys::file_system(place.fd())? {
+                PROC_MAGIC | SYSFS_MAGIC => Err(Fault { op: Op::Verify, errno: libc::ELOOP }),
+                _ => Ok(place),
+            }
+        }
+        other => other,
+    }
+}
+
+/// Makes `path`, of which something is missing.
+fn make(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
+    match make_last(root, path, file)? {
+        Some(made) => Ok(made),
+        None => make_all(root, path, file),
     }
 }
 
@@ -95,7 +119,7 @@ fn split(path: CText<'_>) -> Result<(&[u8], CText<'_>)> {
 
 /// Walks component by component. What exists is opened from the root, so that `..` and symlinks stay inside; what is
 /// missing is made in the folder just opened. A dangling symlink is followed by hand, its target made.
-fn make(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
+fn make_all(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
     let mut path = Buffer::from(&[path.bytes()])?;
     let mut links = 0;
     'restart: loop {

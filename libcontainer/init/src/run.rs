@@ -168,6 +168,7 @@ impl<'a> Context<'_, 'a> {
                 self.program.words(nodes).and_then(|nodes| sys::set_mempolicy(mode, nodes))
             }
             Step::Cwd { path } => cwd::enter(self.program, path).map(|entered| self.entered = entered),
+            Step::OwnStreams { uid } => ids::own_streams(uid),
             Step::User { uid, gid } => ids::user(uid, gid),
             Step::CwdAgain { path } => cwd::enter_again(self.program, path, self.entered),
             Step::Regain { permitted } => ids::regain(permitted),

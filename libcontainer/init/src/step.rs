@@ -250,6 +250,11 @@ pub enum Step {
         /// Where.
         path: Text,
     },
+    /// Gives the standard streams to the user.
+    OwnStreams {
+        /// The user id.
+        uid: u32,
+    },
     /// Takes on user and group.
     User {
         /// The user id.

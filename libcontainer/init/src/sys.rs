@@ -122,6 +122,8 @@ pub struct Stat {
     pub mode: u32,
     /// Major and minor of the node itself.
     pub rdev: (u32, u32),
+    /// The owner.
+    pub uid: u32,
 }
 
 impl Stat {
@@ -137,10 +139,11 @@ pub fn stat(dir: i32, name: CText<'_>, flags: i32) -> Result<Stat> {
     // SAFETY: statx is plain data, for which all-zero bytes are a value.
     let mut space: libc::statx = unsafe { zeroed() };
     let flags = flags | libc::AT_EMPTY_PATH;
-    let mask = libc::STATX_TYPE | libc::STATX_MODE;
+    let mask = libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_UID;
     // SAFETY: name ends with NUL; the kernel writes one struct statx to `space`.
     unsafe { call!(Statx, SYS_statx, dir, name.as_ptr(), flags, mask, from_mut(&mut space)) }?;
-    Ok(Stat { mode: u32::from(space.stx_mode), rdev: (space.stx_rdev_major, space.stx_rdev_minor) })
+    let rdev = (space.stx_rdev_major, space.stx_rdev_minor);
+    Ok(Stat { mode: u32::from(space.stx_mode), rdev, uid: space.stx_uid })
 }
 
 /// Magic number of the file system behind `fd` (`fstatfs(2)`).

@@ -88,6 +88,18 @@ impl CreateOptions {
 }
 
 impl CreateOptions {
+    /// Every descriptor that is to be passed on must be there.
+    pub(super) fn check_preserved(&self) -> Result<()> {
+        for fd in (3u64..).take(usize::try_from(self.preserve_fds).unwrap_or(usize::MAX)) {
+            let path = format!("/proc/self/fd/{fd}");
+            if let Err(error) = std::fs::symlink_metadata(&path) {
+                let message = format!("cannot pass on descriptor {fd} (--preserve-fds): {path}: {error}");
+                return Err(Error::new(ErrorKind::InvalidOption, message));
+            }
+        }
+        Ok(())
+    }
+
     /// As the planner takes them: paths absolute, and an error for what this version cannot do.
     pub(super) fn for_plan(
         &self,

@@ -52,7 +52,8 @@ pub struct Facts {
     /// The `/linux/netDevices` that the caller's network namespace does not have.
     #[serde(default)]
     pub missing_net_devices: BTreeSet<String>,
-    /// Whether the network namespace to be joined is the caller's own; asked only if devices are to be moved there.
+    /// Whether the network namespace to be joined is the caller's own; asked only if devices are to be moved or
+    /// parameters to be set there.
     #[serde(default)]
     pub joins_own_network: bool,
     /// The resctrl file system, if there is one; asked only if the configuration has an `/linux/intelRdt`.

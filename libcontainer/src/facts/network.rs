@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustix::fd::OwnedFd;
 use rustix::fs::{fstat, stat};
 
-use crate::spec::Config;
+use crate::spec::{Config, SysctlOwner};
 use crate::sys::netlink::Socket;
 use crate::{Error, ErrorKind, Result};
 
@@ -25,11 +25,12 @@ pub(super) fn missing_devices(config: &Config) -> Result<BTreeSet<String>> {
     Ok(missing)
 }
 
-/// Whether the network namespace to be joined is the one where the devices are.
+/// Whether the network namespace to be joined is the caller's own: asked if something is to be changed in it.
 pub(super) fn joins_own(config: &Config, namespaces: &BTreeMap<u32, OwnedFd>) -> Result<bool> {
     const OWN: &str = "/proc/thread-self/ns/net";
     let Some(joined) = namespaces.get(&(libc::CLONE_NEWNET as u32)) else { return Ok(false) };
-    if config.net_devices.is_empty() {
+    let has_parameters = config.sysctl.iter().any(|sysctl| sysctl.owner == SysctlOwner::Network);
+    if config.net_devices.is_empty() && !has_parameters {
         return Ok(false);
     }
     let own = stat(OWN).map_err(|errno| Error::os(format_args!("stat {OWN}"), errno))?;

@@ -148,7 +148,7 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
         }
         (Step::Attributes { .. }, "mount_setattr", Errno::PERM) => Some(LOCKED),
         (Step::Mount { .. } | Step::Attach { .. }, "verify", _) => {
-            Some("it must be mounted on ordinary directory: the image has a symlink or a file there")
+            Some("it must be mounted on an ordinary directory: the image has a symlink there, or a file")
         }
         (Step::Mount { .. }, "fsopen", Errno::NODEV) => {
             Some("this kernel does not have the file system type")

@@ -174,6 +174,7 @@ impl Plan {
                 )
             }
             Step::Cwd { path } => format!("enter {}", pool.show(path)),
+            Step::OwnStreams { uid } => format!("give the standard streams to {uid}"),
             Step::User { uid, gid } => format!("become {uid}:{gid}"),
             Step::Regain { .. } => "regain capabilities until the end of the set-up".into(),
             Step::CwdAgain { path } => format!("verify working folder {}", pool.show(path)),

@@ -176,6 +176,11 @@ fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilitie
     if let Some(place) = missing_home(process) {
         build.init_for(Step::Home { uid: process.uid, place }, "/process/env");
     }
+    let has_user = build.request.config.namespaces.user.membership != Membership::Host;
+    // A terminal is made for the user.
+    if (process.uid != 0 || has_user) && !process.terminal {
+        build.init_for(Step::OwnStreams { uid: process.uid }, "/process/user/uid");
+    }
     build.init_for(Step::User { uid: process.uid, gid: process.gid }, "/process/user");
     build.init_for(Step::CwdAgain { path: cwd }, "/process/cwd");
     let in_path = process.args.first().is_some_and(|program| !program.contains('/'));

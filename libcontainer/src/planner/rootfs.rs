@@ -113,7 +113,7 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     let pivot = if options.no_pivot { Step::MoveRoot } else { Step::Pivot };
     build.init_for(pivot, "/root/path");
     names(build);
-    sysctls(build);
+    sysctls(build)?;
     hide(build);
     finish_root(build);
     Ok(())
@@ -140,9 +140,14 @@ fn names(build: &mut Build<'_>) {
     }
 }
 
-fn sysctls(build: &mut Build<'_>) {
+fn sysctls(build: &mut Build<'_>) -> Result<()> {
     for sysctl in &build.request.config.sysctl {
         let pointer = format!("/linux/sysctl/{}", escape(&sysctl.key));
+        if sysctl.owner == SysctlOwner::Network && build.request.facts.joins_own_network {
+            let message = "the network namespace to be joined is the caller's own, which must not be changed";
+            let message = format!("{pointer}: {message}");
+            return Err(Error::new(ErrorKind::InvalidSpec { pointer }, message));
+        }
         if sysctl.owner == SysctlOwner::User {
             build.warn(
                 &pointer,
@@ -153,6 +158,7 @@ fn sysctls(build: &mut Build<'_>) {
         let value = build.pool.text(&sysctl.value);
         build.init_for(Step::ProcWrite { path, value }, pointer);
     }
+    Ok(())
 }
 
 /// A reference token of a JSON pointer (RFC 6901).
