@@ -8,6 +8,7 @@ use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
@@ -38,11 +39,11 @@ const MEMFD_PREFIX: &str = "memfd:";
 /// # Errors
 /// [`ErrorKind::Os`] if neither way is possible.
 pub fn seal() -> Result<()> {
-    let executable = own_executable()?;
-    if is_unwritable(&executable) {
+    if is_sealed() {
         restore_name();
         return Ok(());
     }
+    let executable = own_executable()?;
     let sealed = match read_only_mount(&executable) {
         Ok(mount) => mount,
         // EPERM: no CAP_SYS_ADMIN; EINVAL: the file is on a mount of another namespace, or an unbindable one.
@@ -58,7 +59,14 @@ pub fn seal() -> Result<()> {
 /// Whether the running executable is [sealed](seal).
 #[must_use]
 pub fn is_sealed() -> bool {
-    own_executable().is_ok_and(|executable| is_unwritable(&executable))
+    // What a process executes stays the same, and so does what makes it unwritable.
+    static SEALED: AtomicBool = AtomicBool::new(false);
+    if SEALED.load(Ordering::Relaxed) {
+        return true;
+    }
+    let is_sealed = own_executable().is_ok_and(|executable| is_unwritable(&executable));
+    SEALED.store(is_sealed, Ordering::Relaxed);
+    is_sealed
 }
 
 /// The error of making a container from an executable that is not sealed.

@@ -1,4 +1,5 @@
 //! runc's command line on top of [`libcontainer`].
+#![cfg_attr(not(test), no_main)]
 
 mod cli;
 mod commands;
@@ -10,24 +11,31 @@ mod log;
 mod messages;
 mod output;
 mod signals;
+#[cfg(not(test))]
+mod start;
 mod terminal;
-
-use std::process::ExitCode;
 
 use cli::{Arguments, Globals, Request};
 use commands::{Command, Context};
 use failure::Failure;
 
-fn main() -> ExitCode {
+/// Reads the command line and does what it says; the exit code.
+fn run() -> u8 {
     let mut arguments = Arguments::from_env();
     let program = arguments.program();
     match answer(program, &mut arguments) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(line) => {
             log::error(&line);
-            ExitCode::FAILURE
+            1
         }
     }
+}
+
+/// The tests come with a start of their own and do not call this.
+#[cfg(test)]
+fn main() -> std::process::ExitCode {
+    run().into()
 }
 
 /// Does what the command line asks for; an error is the line to show.

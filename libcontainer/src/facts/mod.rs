@@ -25,7 +25,7 @@ use crate::spec::{Config, Membership};
 pub struct Facts {
     /// Where the cgroup hierarchies are.
     pub cgroup: Layout,
-    /// The caller's permitted capabilities within its bounding set; bit N is capability N.
+    /// The caller's permitted capabilities; bit N is capability N.
     pub capabilities: u64,
     /// The highest capability that the kernel knows.
     pub last_capability: u8,

@@ -108,20 +108,22 @@ fn look_at_source(path: &Path, recursive: bool, purpose: Purpose) -> (PathFact, 
     (fact, handle.map(Source::Path))
 }
 
-/// The caller's permitted capabilities within its bounding set, and the highest capability that the kernel knows.
+/// The caller's permitted capabilities, and the highest capability that the kernel knows.
 fn own_capabilities() -> Result<(u64, u8)> {
     let sets = capabilities(None).map_err(|errno| Error::os("capget of this process", errno))?;
-    let mut bounding = 0;
-    let mut last = 0;
-    for number in 0..64u8 {
-        // EINVAL: the kernel does not know it.
-        let Ok(is_in) = capability_is_in_bounding_set(CapabilitySet::from_bits_retain(1 << number)) else {
-            break;
-        };
-        bounding |= u64::from(is_in) << number;
-        last = number;
+    Ok((sets.permitted.bits(), last_capability()))
+}
+
+/// Asks for the one that was the last when this was written, and then its neighbours.
+fn last_capability() -> u8 {
+    const LIKELY: u8 = 40;
+    // EINVAL: the kernel does not know it.
+    let is_known =
+        |number: u8| capability_is_in_bounding_set(CapabilitySet::from_bits_retain(1 << number)).is_ok();
+    match is_known(LIKELY) {
+        true => (LIKELY + 1..64).take_while(|number| is_known(*number)).last().unwrap_or(LIKELY),
+        false => (0..LIKELY).rev().find(|number| is_known(*number)).unwrap_or_default(),
     }
-    Ok((sets.permitted.bits() & bounding, last))
 }
 
 fn needs_lsms(config: &Config) -> bool {
