@@ -58,6 +58,23 @@ pub(super) fn scheduled() -> (Sandbox, Holder) {
     (sandbox, holder)
 }
 
+/// Volumes that the host prepares: one with ids of its own, one filled from the image.
+pub(super) fn prepared_volumes() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.file("volume");
+    fs::create_dir(&folder).unwrap();
+    fs::write(sandbox.rootfs().join("home/app/file"), "of the image\n").unwrap();
+    let map = json!([{ "containerID": 0, "hostID": 200_000, "size": 65_536 }]);
+    sandbox.configure(|config| {
+        config.probe(&["exit", "7"]);
+        config.mount(json!({ "type": "bind", "source": folder, "destination": "/tmp",
+            "options": ["rbind", "ridmap"], "uidMappings": map, "gidMappings": map }));
+        config.mount(json!({ "type": "tmpfs", "source": "tmpfs", "destination": "/home/app",
+            "options": ["tmpcopyup"] }));
+    });
+    sandbox
+}
+
 /// Docker's, with the files that its daemon would have made.
 pub(super) fn docker() -> Sandbox {
     let sandbox = Sandbox::new();

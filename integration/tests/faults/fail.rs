@@ -112,6 +112,13 @@ fn a_plan_with_clocks_and_scheduling() {
 }
 
 #[test]
+fn a_plan_with_prepared_volumes() {
+    alone(Host::Native, "fail::a_plan_with_prepared_volumes", || {
+        fails_at_every_step(&bundles::prepared_volumes());
+    });
+}
+
+#[test]
 fn dockers_plan() {
     alone(Host::Native, "fail::dockers_plan", || fails_at_every_step(&bundles::docker()));
 }

@@ -102,3 +102,10 @@ fn a_plan_with_clocks_and_scheduling() {
         is_killed_before_every_step(&sandbox);
     });
 }
+
+#[test]
+fn a_plan_with_prepared_volumes() {
+    alone(Host::Native, "kill_child::a_plan_with_prepared_volumes", || {
+        is_killed_before_every_step(&bundles::prepared_volumes());
+    });
+}

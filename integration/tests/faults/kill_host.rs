@@ -99,3 +99,10 @@ fn a_plan_with_clocks_and_scheduling() {
         (sandbox, Some(holder))
     });
 }
+
+#[test]
+fn a_plan_with_prepared_volumes() {
+    is_killed_before_every_step(Host::Native, "kill_host::a_plan_with_prepared_volumes", || {
+        (bundles::prepared_volumes(), None)
+    });
+}

@@ -57,6 +57,15 @@ fn a_plan_with_clocks_and_scheduling() {
 }
 
 #[test]
+fn a_plan_with_prepared_volumes() {
+    alone(
+        Host::Native,
+        "trap::a_plan_with_prepared_volumes",
+        || passes_trapped(&bundles::prepared_volumes()),
+    );
+}
+
+#[test]
 fn dockers_plan() {
     alone(Host::Native, "trap::dockers_plan", || passes_trapped(&bundles::docker()));
 }
