@@ -44,6 +44,7 @@ pub use error::{Error, ErrorKind, HookEnd, HookFailure, Result, StepFailure};
 pub use id::ContainerId;
 pub use planner::Plan;
 pub use status::Status;
+pub use sys::time::rfc3339;
 
 /// The version of the OCI runtime specification that this library implements.
 pub const SPEC_VERSION: &str = "1.3.0";

@@ -3,6 +3,7 @@
 
 mod cli;
 mod commands;
+mod dispositions;
 #[cfg(target_arch = "x86_64")]
 mod entry;
 mod failure;

@@ -3,9 +3,10 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::str::FromStr;
 
-use nix::sys::signal::{SigHandler, SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use crate::dispositions;
 use crate::failure::Failure;
 use crate::messages;
 
@@ -66,7 +67,7 @@ impl Inbox {
     /// From now on no signal but the uncatchable ones, those of the program's own faults, and SIGURG
     /// (which means nothing by default) acts on this process; all of them are queued here.
     pub(crate) fn open() -> Result<Self, Failure> {
-        keep_zombies();
+        dispositions::keep_zombies();
         use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGURG};
         let mut set = SigSet::all();
         for own in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGURG] {
@@ -86,14 +87,6 @@ impl Inbox {
             Err(errno) => Err(Failure::system(messages::WATCHING_SIGNALS, errno)),
         }
     }
-}
-
-/// A caller that ignores SIGCHLD leaves that to us, and then the kernel reaps our children before we know how they ended.
-#[allow(unsafe_code)]
-fn keep_zombies() {
-    // It cannot fail: the signal exists and may be set.
-    // SAFETY: the default action runs no code of ours.
-    let _ = unsafe { nix::sys::signal::signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
 impl AsFd for Inbox {

@@ -5,7 +5,6 @@
 
 use std::process::abort;
 
-use nix::sys::signal::{SigHandler, Signal, signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::stdio::{stderr, stdin, stdout};
@@ -14,9 +13,7 @@ use rustix::stdio::{stderr, stdin, stdout};
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
     fill_streams();
-    // A reader that went away is an error of the write, and not the end of a runtime at its work.
-    // SAFETY: ignoring a signal runs no code of ours.
-    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+    crate::dispositions::survive_closed_pipes();
     crate::run().into()
 }
 

@@ -203,16 +203,18 @@ impl Engine<'_> {
         Ok(index)
     }
 
-    fn go(&mut self, index: usize) -> std::result::Result<(), Failure> {
-        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
-        link.go().map_err(|errno| (index, self.lost(errno)))
+    fn link(&self, index: usize) -> std::result::Result<&Link, Failure> {
+        self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))
+    }
+
+    fn go(&self, index: usize) -> std::result::Result<(), Failure> {
+        self.link(index)?.go().map_err(|errno| (index, self.lost(errno)))
     }
 
     /// As [`Self::go`], before the child has said that its turn is over. One that failed in it is gone by now, perhaps;
     /// its last words are what the wait for the end of that turn hears.
-    fn go_ahead(&mut self, index: usize) -> std::result::Result<(), Failure> {
-        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
-        match link.go() {
+    fn go_ahead(&self, index: usize) -> std::result::Result<(), Failure> {
+        match self.link(index)?.go() {
             Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
             Err(errno) => Err((index, Fault::Call("sendmsg", errno))),
         }
@@ -225,7 +227,7 @@ impl Engine<'_> {
             // From here on the child answers to `start`.
             return Ok(Turn::Gone);
         }
-        let link = self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))?;
+        let link = self.link(index)?;
         if let Some(enter) = &self.enter
             && !link.speaks_before_end_of(enter).map_err(|errno| (index, Fault::Call("poll", errno)))?
         {

@@ -6,7 +6,8 @@ const SECONDS_A_DAY: u64 = 86_400;
 
 /// `2026-11-21T12:05:08.123456789Z`: RFC 3339 in UTC with as many decimals as are not zero, which is
 /// what Go prints as RFC3339Nano and clients parse. Times before 1970 are given as 1970.
-pub(crate) fn rfc3339(time: SystemTime) -> String {
+#[must_use]
+pub fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (year, month, day) = date(since.as_secs() / SECONDS_A_DAY);
     let second = since.as_secs() % SECONDS_A_DAY;
