@@ -1,11 +1,13 @@
-//! The project's tasks: `cargo xtask build|demo|test|bench|fuzz|symbols`.
+//! The project's tasks: `cargo xtask build|demo|test|bench|conformance|fuzz|symbols`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub mod build;
+pub mod cache;
 pub mod demo;
 pub mod fuzz;
+pub mod packages;
 pub mod process;
 pub mod symbols;
 pub mod test;
