@@ -354,7 +354,10 @@ fn binds_beside_each_other_are_where_the_config_says() {
         assert!(found.next().is_none(), "{folder} is there once");
     }
     // The last ones are in the folder that was mounted on /a, which shows those who look inside.
-    assert!(fs::metadata(sandbox.file("folder-5/x")).unwrap().is_dir(), "a missing target is made where it is seen");
+    assert!(
+        fs::metadata(sandbox.file("folder-5/x")).unwrap().is_dir(),
+        "a missing target is made where it is seen"
+    );
 }
 
 #[test]
