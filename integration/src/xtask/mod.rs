@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask build|demo|test|bench|conformance|fuzz|symbols`.
+//! The project's tasks: `cargo xtask build|install|demo|test|bench|conformance|fuzz|symbols`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ pub mod build;
 pub mod cache;
 pub mod demo;
 pub mod fuzz;
+pub mod install;
 pub mod packages;
 pub mod process;
 pub mod symbols;
