@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use integration::bench;
 use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test};
 use integration::{bench, conformance};
 use lexopt::prelude::*;
