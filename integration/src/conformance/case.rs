@@ -36,8 +36,7 @@ impl Bench<'_> {
         // The root of a user namespace must be able to reach the bundles in it.
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(scratch.path(), open).map_err(Error::io("cannot change a mode"))?;
-        let mut test = Command::new("unshare");
-        test.args(["--mount", "--propagation", "private"]).arg(fixture("isolate.sh"));
+        let mut test = isolated("isolate.sh");
         test.arg(self.host.name()).arg(PATIENCE.as_secs().to_string()).arg(self.suite.folder.join(name));
         test.env("SUITE_RUNTIME", self.runtime).env("SUITE_TEST", name).env("RUNTIME", fixture("runtime.sh"));
         test.env("SUITE_ROOT", scratch.path().join("root")).env("TMPDIR", scratch.path());
@@ -61,6 +60,13 @@ fn create(path: &Path) -> Result<File> {
 fn read(path: &Path) -> Result<String> {
     let bytes = fs::read(path).map_err(Error::io(format!("cannot read {}", path.display())))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The script of this name, in a mount namespace of its own.
+pub(super) fn isolated(script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private"]).arg(fixture(script));
+    command
 }
 
 fn fixture(name: &str) -> PathBuf {

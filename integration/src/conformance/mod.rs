@@ -15,6 +15,7 @@ use std::thread;
 
 use lexopt::prelude::*;
 
+use crate::xtask::process::capture;
 use crate::xtask::{Error, Result, build, cache, is_root, packages};
 use case::{Bench, Outcome};
 use expected::Expected;
@@ -119,6 +120,9 @@ pub fn run(options: &Options) -> Result<()> {
     for &host in &options.hosts {
         let bench = Bench { suite: &suite, runtime: &runtime, host };
         surprises.extend(run_on(&bench, &options.only)?);
+        if host == Host::V1Net {
+            capture(&mut case::isolated("forget.sh"))?;
+        }
     }
     if surprises.is_empty() {
         return Ok(());
