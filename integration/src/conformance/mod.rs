@@ -189,7 +189,9 @@ fn print_table(host: Host, expected: &BTreeMap<String, Expected>, outcomes: &BTr
             Verdict::Fails => {}
         }
         let (note, surprise) = match expected.get(name) {
-            Some(expected) if expected.is_met_by(outcome.verdict) => (expected.reason.as_str(), false),
+            Some(expected) if expected.is_met_by(outcome.verdict) => {
+                (if outcome.verdict == Verdict::All { "" } else { &expected.reason }, false)
+            }
             Some(_) => ("OTHERWISE THAN EXPECTED", true),
             None => ("NOT IN THE TABLE", true),
         };

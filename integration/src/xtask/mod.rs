@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub mod build;
+pub mod busybox;
 pub mod cache;
 pub mod demo;
 pub mod fuzz;
