@@ -40,7 +40,7 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
     let Devices { devices, other_devices } = devices::probe(config, &mut handles)?;
     handles.namespaces = namespaces(&config.namespaces)?;
     let (capabilities, last_capability) = own_capabilities()?;
-    let want = cgroup::Want::needed(config.resources.as_ref(), config.cgroups_path.as_deref());
+    let want = cgroup::Want::needed(config.cgroups_path.as_deref());
     let facts = Facts {
         cgroup: cgroup::detect(want)?,
         capabilities,

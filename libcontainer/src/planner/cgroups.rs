@@ -3,7 +3,7 @@
 use super::build::Build;
 use super::entry::HostStep;
 use crate::Result;
-use crate::cgroup::{self, Devices, Placement, Write};
+use crate::cgroup::{self, Devices, Limits, Placement, Write};
 
 /// What later entries need to know of the cgroup.
 pub(super) struct Planned {
@@ -18,13 +18,22 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     let config = build.request.config;
     let layout = &build.request.facts.cgroup;
     let placement = cgroup::place(layout, config.cgroups_path.as_deref(), build.request.id)?;
-    let limits = cgroup::limits(config.resources.as_ref(), layout)?;
-    let step = HostStep::CreateCgroup { placement: placement.clone(), limits: limits.clone() };
-    build.host_for(step, "/linux/cgroupsPath");
-    for write in limits.writes {
+    let limits = Limits::new(config.resources.as_ref())?;
+    for pointer in &limits.memory.ignored {
+        build.warn(
+            *pointer,
+            "ignored: kernels since 5.16 have no limit of kernel memory; memory/limit counts it",
+        );
+    }
+    let writes = cgroup::writes(&limits, layout)?;
+    let controllers = writes.controllers(layout);
+    build
+        .host_for(HostStep::CreateCgroup { placement: placement.clone(), controllers }, "/linux/cgroupsPath");
+    for write in writes.early {
         limit(build, write);
     }
-    Ok(Planned { placement, late: limits.late, devices: limits.devices })
+    let devices = cgroup::devices(&limits.devices, layout)?;
+    Ok(Planned { placement, late: writes.late, devices })
 }
 
 pub(super) fn limit(build: &mut Build<'_>, write: Write) {
