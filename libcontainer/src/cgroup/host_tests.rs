@@ -368,7 +368,7 @@ fn devices_are_restricted(name: &str, keep: impl Fn(&Group) -> bool) {
     ]}))
     .unwrap();
     let rules = Limits::new(Some(&resources)).unwrap().devices;
-    created.cgroups().restrict_devices(&super::devices(&rules, &layout).unwrap()).unwrap();
+    created.cgroups().restrict_devices(&devices(&rules, &layout).unwrap()).unwrap();
     assert!(!may_open(&created, (1, 1)), "mem is not in the rules");
     assert!(may_open(&created, (1, 5)), "zero is a default");
     assert!(may_open(&created, (1, 11)), "kmsg is allowed by the rules");
