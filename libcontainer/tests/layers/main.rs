@@ -75,6 +75,7 @@ const PLANNER_USES: &[(&str, &[&str])] = &[
             "Placement",
             "Limits",
             "Write",
+            "Writes",
             "Devices",
             "Controllers",
             "Layout",
