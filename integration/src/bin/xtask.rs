@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test};
-use integration::{bench, conformance};
+use integration::{bench, clients, conformance};
 use lexopt::prelude::*;
 
 const USAGE: &str = "\
@@ -14,6 +14,7 @@ usage: cargo xtask TASK
   demo       build it, make a bundle, and run a container from it
   test       run every check and test of the project
   bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
+  clients    drive it by Debian's container managers [containerd] [docker] [podman] [--only PART]… [--runtime PATH]
   conformance
              run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
   fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
@@ -43,6 +44,9 @@ fn run() -> Result<()> {
     };
     if task == "bench" {
         return bench::run(&bench::Options::parse(args).map_err(usage)?);
+    }
+    if task == "clients" {
+        return clients::run(&clients::Options::parse(args).map_err(usage)?);
     }
     if task == "conformance" {
         return conformance::run(&conformance::Options::parse(args).map_err(usage)?);

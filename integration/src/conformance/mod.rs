@@ -93,14 +93,7 @@ impl Options {
 /// Why the suite cannot run here as part of all tests, if it cannot.
 #[must_use]
 pub fn obstacle() -> Option<String> {
-    if !is_root() {
-        return Some("not root".to_owned());
-    }
-    match packages::missing(&suite::PACKAGES) {
-        Ok(missing) if missing.is_empty() => None,
-        Ok(missing) => Some(format!("not installed: {}", missing.join(" "))),
-        Err(error) => Some(error.to_string()),
-    }
+    packages::obstacle(&suite::PACKAGES)
 }
 
 /// Installs what is missing, runs the suite and prints a table.
