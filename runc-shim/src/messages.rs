@@ -57,7 +57,7 @@ fn after(words: &str, error: &Error) -> String {
 
 fn wrong_status(command: &str, status: Status, error: &Error) -> String {
     match (command, status) {
-        ("kill" | "pause", _) => after("container not running", error),
+        ("kill" | "pause" | "update", _) => after("container not running", error),
         ("start", Status::Stopped) => after("cannot start a container that has stopped", error),
         ("start", Status::Running) => after("cannot start an already running container", error),
         ("resume", _) => after("container not paused", error),
@@ -234,6 +234,10 @@ pub(crate) fn no_pid_in(line: &str) -> String {
 
 pub(crate) fn not_a_number(flag: &str, value: &str) -> String {
     format!("invalid value {value:?} for flag {flag}: not a number of descriptors")
+}
+
+pub(crate) fn bad_value(flag: &str, value: &str, wanted: &str) -> String {
+    format!("invalid value {value:?} for flag {flag}: not {wanted}")
 }
 
 pub(crate) fn bad_rootless(value: &OsStr) -> String {

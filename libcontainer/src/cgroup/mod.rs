@@ -22,6 +22,7 @@ mod limits;
 mod place;
 mod processes;
 mod remove;
+mod update;
 mod wait;
 mod writes;
 
@@ -33,6 +34,7 @@ pub use freezer::{freeze, is_frozen, thaw};
 pub use handles::{Cgroups, open_unified};
 pub(crate) use layout::unescape;
 pub use layout::{Hierarchy, Layout, LayoutKind, Unified};
+pub(crate) use limits::KERNEL_MEMORY;
 pub use limits::{
     BlockIo, Bound, Cpu, Cpuset, DeviceNumber, DeviceWeight, HugePages, InterfacePriority, Limits, Memory,
     Network, Rdma, Throttle, ThrottleKind, UnifiedFile,
@@ -40,6 +42,7 @@ pub use limits::{
 pub use place::{Group, Placement, place};
 pub use processes::{kill_all, processes, signal_all};
 pub use remove::remove;
+pub use update::update;
 pub use writes::{Missing, Write, Writes, writes};
 
 #[cfg(test)]

@@ -16,10 +16,12 @@ mod resctrl_tests;
 mod start;
 mod state;
 pub(crate) mod store;
+mod update;
 
 pub use handle::Container;
 pub use options::{CreateOptions, Delete, Signals};
 pub use state::State;
+pub use update::Update;
 
 use std::path::{Path, PathBuf};
 

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use probe::probe;
 
+pub(crate) use resctrl::root as resctrl_root;
+
 use crate::cgroup::Layout;
 use crate::spec::{Config, Membership};
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use host::{create, find, join, look, remove};
+pub(crate) use host::{change, create, find, join, look, remove};
 pub(crate) use schemata::disagreement;
 
 /// What the host has; asked only if the configuration needs it.

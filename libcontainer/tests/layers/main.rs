@@ -80,6 +80,7 @@ const PLANNER_USES: &[(&str, &[&str])] = &[
             "Controllers",
             "Layout",
             "Hierarchy",
+            "KERNEL_MEMORY",
         ],
     ),
     ("resctrl", &["Group", "Membership", "disagreement"]),

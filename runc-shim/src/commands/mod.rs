@@ -14,6 +14,7 @@ mod run;
 mod spec;
 mod start;
 mod state;
+mod update;
 
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
@@ -49,6 +50,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     delete::COMMAND,
     pause::COMMAND,
     resume::COMMAND,
+    update::COMMAND,
     ps::COMMAND,
     list::COMMAND,
     plan::COMMAND,
@@ -57,7 +59,7 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 /// Commands of runc that this version does not have.
-const LATER: &[&str] = &["exec", "events", "update", "checkpoint", "restore"];
+const LATER: &[&str] = &["exec", "events", "checkpoint", "restore"];
 
 /// The command called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
