@@ -85,7 +85,7 @@ fn file(name: &'static str, first: impl ToString, last: impl ToString) -> (&'sta
 }
 
 macro_rules! limits {
-    ($($name:ident: $controllers:expr, $block:literal, $first:expr => $last:expr, $v1:expr, $v2:expr;)+) => {$(
+    ($($name:ident: $controllers:expr, $block:literal, $first:tt => $last:tt, $v1:expr, $v2:expr;)+) => {$(
         #[test]
         fn $name() {
             let (first, last): (Value, Value) = (json!($first), json!($last));
