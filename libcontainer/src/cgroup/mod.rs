@@ -4,7 +4,8 @@
 //! asking the host, from plain data: [`place`] says where a container's cgroups are, and [`limits`]
 //! translates resources, once, to what is written where. The second carries it out: [`detect`] finds
 //! out how cgroups are mounted, [`create`] makes them, [`Cgroups`] limits and fills them,
-//! [`kill_all`], [`freeze`] and [`processes`] deal with what runs in them, [`remove`] removes them.
+//! [`kill_all`], [`freeze`] and [`processes`] deal with what runs in them, [`stats()`](stats::stats) and [`OomWatch`]
+//! observe it, [`remove`] removes them.
 //!
 //! cgroup v1, v2 and hybrid hosts differ in the data only. On a hybrid host a container is in all v1
 //! hierarchies and in the unified one.
@@ -19,9 +20,11 @@ mod freezer;
 mod handles;
 mod layout;
 mod limits;
+mod oom;
 mod place;
 mod processes;
 mod remove;
+pub mod stats;
 mod wait;
 
 pub use create::{Created, create};
@@ -33,6 +36,7 @@ pub use handles::{Cgroups, open_unified};
 pub(crate) use layout::unescape;
 pub use layout::{Hierarchy, Layout, LayoutKind, Unified};
 pub use limits::{Limits, Write, limits};
+pub use oom::{Oom, OomWatch, oom_kills};
 pub use place::{Group, Placement, place};
 pub use processes::{kill_all, processes, signal_all};
 pub use remove::remove;
