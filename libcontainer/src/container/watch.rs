@@ -37,7 +37,7 @@ pub enum Event {
     Ended,
 }
 
-/// A watch on a container. Its descriptor, that of [`AsFd`], can be read from when [`Watch::next`] has something to
+/// A watch on a container. Its descriptor, that of [`AsFd`], can be read from when [`Watch::event`] has something to
 /// tell.
 #[derive(Debug)]
 pub struct Watch {
@@ -116,7 +116,7 @@ impl Watch {
     ///
     /// # Errors
     /// Failures of system calls.
-    pub fn next(&mut self) -> Result<Option<Event>> {
+    pub fn event(&mut self) -> Result<Option<Event>> {
         // In this order: whatever ran out did so before the end that we see.
         let ended = self.process.has_ended()?;
         if self.ran_out_of_memory()? {

@@ -62,7 +62,7 @@ fn positive(text: &str) -> Result<Duration, Failure> {
 fn follow(container: &Container, mut watch: Watch, interval: Duration) -> Result<(), Failure> {
     let mut due = after(Instant::now(), interval);
     loop {
-        match watch.next()? {
+        match watch.event()? {
             Some(Event::OutOfMemory) => {
                 output::print_json_line(&format::out_of_memory(container.id().as_str()))?;
                 continue;
