@@ -5,7 +5,7 @@ use libcontainer_init::{Step, slot};
 
 use super::build::Build;
 use super::entry::{HostStep, Source, Tree};
-use super::{devices, hooks, mounts, namespaces};
+use super::{Request, devices, hooks, mounts, namespaces};
 use crate::cgroup::Placement;
 use crate::error::describe_errno;
 use crate::facts::PathFact;
@@ -40,6 +40,9 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     namespaces::lend_all(build);
     if needs_proc(build) {
         build.host(HostStep::LendProc);
+    }
+    if may_clear_flags(build) {
+        build.host(HostStep::LockMounts);
     }
     // Mounts made inside must not appear on the host, so the root is never a peer of the host's tree while it is
     // being set up, whatever it becomes in the end.
@@ -78,6 +81,13 @@ fn check_root(build: &Build<'_>) -> Result<()> {
     let path = build.request.config.root.path.display();
     let message = format!("/root/path: {path}: {problem} (the root file system must be a folder)");
     Err(Error::new(ErrorKind::InvalidSpec { pointer: "/root/path".into() }, message))
+}
+
+/// Whether the container could clear flags that its mounts have from the host, where we can do something about it.
+fn may_clear_flags(build: &Build<'_>) -> bool {
+    const CAP_SYS_ADMIN: u64 = 1 << 21;
+    let Request { config, facts, .. } = build.request;
+    config.namespaces.user.membership != Membership::Host && facts.capabilities & CAP_SYS_ADMIN != 0
 }
 
 /// The host's procfs is needed to write sysctls, LSM labels and the OOM score.
