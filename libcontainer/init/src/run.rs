@@ -136,6 +136,10 @@ impl<'a> Context<'_, 'a> {
             Step::Propagate { propagation, detach_parent } => {
                 pivot::propagate(program, propagation, detach_parent)
             }
+            Step::TakeTree { path, slot, recursive } => mount::take(program, path, slot, recursive),
+            Step::SetTree { tree, ref attr, recursive } => {
+                program.slot(tree).and_then(|tree| sys::mount_setattr(tree, recursive, attr))
+            }
             Step::AttachRoot { at } => pivot::attach(program, at),
             Step::Mount { ref fs, ref attr, target, strict } => {
                 mount::mount(program, fs, attr, target, strict)

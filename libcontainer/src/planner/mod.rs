@@ -29,6 +29,7 @@ mod resctrl;
 mod rootfs;
 mod rule;
 mod scheduling;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -44,6 +45,7 @@ pub use rule::{Rule, Violation};
 pub use verify::verify;
 
 pub(crate) use hooks::HookState;
+pub(crate) use taken::changes;
 
 use std::path::PathBuf;
 
