@@ -43,7 +43,7 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
     let Devices { devices, other_devices } = devices::probe(config, nested_user, &mut handles)?;
     handles.namespaces = namespaces(&config.namespaces)?;
     let (capabilities, last_capability) = own_capabilities()?;
-    let want = cgroup::Want::needed(config.resources.as_ref(), config.cgroups_path.as_deref());
+    let want = cgroup::Want::needed(config.cgroups_path.as_deref());
     let cgroup = cgroup::detect(want)?;
     let facts = Facts {
         cgroup_denied: is_denied(&cgroup, config, nested_user),
