@@ -11,6 +11,7 @@ pub(crate) mod hooks;
 mod host;
 mod id_namespace;
 mod link;
+mod locked;
 mod net_devices;
 mod process;
 pub(crate) mod report;
@@ -85,6 +86,8 @@ struct Engine<'a> {
     slots: BTreeMap<Slot, OwnedFd>,
     /// User namespaces that only hold maps, by number.
     id_namespaces: Vec<OwnedFd>,
+    /// The root file system with the flags of its mounts locked, until it is lent.
+    locked_root: Option<OwnedFd>,
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
@@ -104,6 +107,7 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
         cgroup: None,
         slots: BTreeMap::new(),
         id_namespaces: Vec::new(),
+        locked_root: None,
         link: None,
         enter: None,
         init: None,
