@@ -175,8 +175,8 @@ pub enum HostStep {
     CreateCgroup {
         /// Where.
         placement: cgroup::Placement,
-        /// What will be limited, and so which controllers are needed.
-        limits: cgroup::Limits,
+        /// Which controllers it gets in the unified hierarchy.
+        controllers: cgroup::Controllers,
     },
     /// Sets one limit.
     Limit(cgroup::Write),
