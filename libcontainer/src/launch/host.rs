@@ -42,6 +42,7 @@ impl Engine<'_> {
                 self.id_namespaces.push(id_namespace::make(maps)?);
                 Ok(())
             }
+            HostStep::LockMounts => self.lock_mounts(),
             HostStep::LendTree(tree) => self.lend_tree(tree),
             HostStep::LendNamespace { kind, slot, .. } => match self.launch.handles.namespaces.remove(kind) {
                 Some(handle) => self.lend(*slot, handle),

@@ -12,6 +12,7 @@ mod host;
 mod id_namespace;
 pub(crate) mod link;
 pub(crate) mod listener;
+mod locked;
 mod net_devices;
 mod process;
 pub(crate) mod report;
@@ -86,6 +87,8 @@ struct Engine<'a> {
     slots: BTreeMap<Slot, OwnedFd>,
     /// User namespaces that only hold maps, by number.
     id_namespaces: Vec<OwnedFd>,
+    /// The root file system with the flags of its mounts locked, until it is lent.
+    locked_root: Option<OwnedFd>,
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
@@ -107,6 +110,7 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
         cgroup: None,
         slots: BTreeMap::new(),
         id_namespaces: Vec::new(),
+        locked_root: None,
         link: None,
         enter: None,
         init: None,

@@ -153,6 +153,8 @@ pub enum HostStep {
         /// Its maps.
         maps: IdMaps,
     },
+    /// Copies the sources of mounts with their flags locked, which a user namespace's root could otherwise clear.
+    LockMounts,
     /// Lends a tree.
     LendTree(Tree),
     /// Lends the namespace that was opened when the facts were found.

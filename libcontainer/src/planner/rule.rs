@@ -52,6 +52,7 @@ rules! {
     CgroupExists: "a cgroup is made before it is used",
     PlacedFirst: "the process is placed before it makes a cgroup namespace",
     MapsFit: "maps belong to a new user namespace",
+    LockedFirst: "mounts are locked before they are lent",
     IdNamespaceMade: "a user namespace for ids is made before a mount gets its maps",
     MapsFirst: "the maps are written before becoming root",
     RootFirst: "the process becomes root of its user namespace before it makes other namespaces",

@@ -52,6 +52,7 @@ fn what_the_host_makes_is_undone() {
         HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
         HostStep::IdNamespace { .. }
         | HostStep::LendProc
+        | HostStep::LockMounts
         | HostStep::LendTree(_)
         | HostStep::LendNamespace { .. } => false,
         // What a hook leaves, the hooks of `delete` take away, which an undone container runs too.

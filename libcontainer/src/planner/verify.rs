@@ -161,6 +161,10 @@ impl World {
         match step {
             HostStep::Claim { .. } => self.claimed = true,
             HostStep::LendProc => self.fill(slot::PROC),
+            HostStep::LockMounts => {
+                let has_lent = self.slots.get(usize::from(slot::ROOT.0)) == Some(&true);
+                self.require(!has_lent, Rule::LockedFirst);
+            }
             HostStep::IdNamespace { number, .. } => {
                 self.require(*number == self.id_namespaces, Rule::IdNamespaceMade);
                 self.id_namespaces += 1;

@@ -154,6 +154,11 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
         ),
         (Rule::IdNamespaceMade, "special-mounts", Remove(host!(HostStep::IdNamespace { .. }))),
         (Rule::IdNamespaceMade, "special-mounts", Repeat(host!(HostStep::IdNamespace { .. }))),
+        (
+            Rule::LockedFirst,
+            "user-namespace-v2",
+            Move(host!(HostStep::LockMounts), host!(HostStep::Clone { .. })),
+        ),
         (Rule::MapsFirst, "user-namespace-v2", Remove(host!(HostStep::IdMaps { .. }))),
         (Rule::RootFirst, "user-namespace-v2", Remove(root)),
         (Rule::RootFirst, "joined-user-and-pid", Move(root, child!(Step::AttachRoot { .. }))),
