@@ -281,6 +281,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         }
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
+        HostStep::SendListener(listener) => format!("send seccomp listener to {}", listener.path.display()),
         #[cfg(feature = "fault-injection")]
         HostStep::Fail { instead_of, .. } => instead_of.clone(),
         #[cfg(feature = "fault-injection")]
