@@ -67,6 +67,14 @@ pub enum CgroupError {
         /// JSON pointers of the values that are in force.
         changed: Vec<String>,
     },
+    /// A control file does not hold what the kernel documents.
+    #[error("{}: unexpected contents: {found:?}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The beginning of what was found.
+        found: String,
+    },
     /// A system call failed.
     #[error(transparent)]
     System(Box<SystemFailure>),

@@ -17,11 +17,13 @@ mod start;
 mod state;
 pub(crate) mod store;
 mod update;
+mod watch;
 
 pub use handle::Container;
 pub use options::{CreateOptions, Delete, Signals};
 pub use state::State;
 pub use update::Update;
+pub use watch::{Event, Stats, Watch};
 
 use std::path::{Path, PathBuf};
 
