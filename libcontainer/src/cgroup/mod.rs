@@ -34,7 +34,7 @@ pub(crate) use layout::unescape;
 pub use layout::{Hierarchy, Layout, LayoutKind, Unified};
 pub use limits::{Limits, Write, limits};
 pub use place::{Group, Placement, place};
-pub use processes::{kill_all, processes, signal_all};
+pub use processes::{Found, find, kill_all, processes, signal_all};
 pub use remove::remove;
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error",
             "id",
             "sys",
+            "bundle",
             "spec",
             "cgroup",
             "resctrl",
@@ -52,6 +53,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sys",
             "exe",
             "bundle",
+            "spec",
             "cgroup",
             "resctrl",
             "facts",
@@ -68,7 +70,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const PLANNER_USES: &[(&str, &[&str])] = &[
     ("cgroup", &["place", "limits", "Placement", "Limits", "Write", "Devices", "Layout", "Hierarchy"]),
     ("resctrl", &["Group", "Membership", "disagreement"]),
-    ("facts", &["Facts", "PathFact", "Unprivileged"]),
+    ("facts", &["Facts", "PathFact", "Unprivileged", "Container", "Member"]),
     ("init", &["step", "slot", "attr", "Step", "Slot", "Text", "Words", "List"]),
 ];
 
