@@ -68,7 +68,7 @@ impl Arguments {
         Ok(())
     }
 
-    /// All that follows, as it was written.
+    /// All that has not been read yet, as it was written.
     pub(crate) fn rest(&mut self) -> Result<Vec<OsString>, Failure> {
         Ok(self.parser.raw_args().map_err(wrong)?.collect())
     }

@@ -56,6 +56,7 @@ fn answer(program: &'static str, arguments: &mut Arguments) -> Result<u8, Refusa
     };
     match attempt(globals, command, arguments) {
         Ok(code) => Ok(code),
+        Err(Failure::ReaderGone) => Ok(0),
         Err(Failure::HelpAsked) => output::print(&command.help(program)).map(|()| 0).map_err(alone),
         Err(failure) => {
             Err(Refusal { line: failure.line(program, Some(command.name)), code: command.failure_code() })

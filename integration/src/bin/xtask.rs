@@ -2,17 +2,20 @@
 
 use std::process::ExitCode;
 
-use integration::bench;
-use integration::xtask::{Error, Result, build, demo, fuzz, symbols, test};
+use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test};
+use integration::{bench, conformance};
 use lexopt::prelude::*;
 
 const USAGE: &str = "\
 usage: cargo xtask TASK
 
   build      build the static release binary of runc-shim
+  install    build it and install it with manual pages and completions [--prefix DIR] [--runc]
   demo       build it, make a bundle, and run a container from it
   test       run every check and test of the project
   bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
+  conformance
+             run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
   fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
   symbols    show that the container's first process cannot allocate or panic
 ";
@@ -40,6 +43,12 @@ fn run() -> Result<()> {
     };
     if task == "bench" {
         return bench::run(&bench::Options::parse(args).map_err(usage)?);
+    }
+    if task == "conformance" {
+        return conformance::run(&conformance::Options::parse(args).map_err(usage)?);
+    }
+    if task == "install" {
+        return install::run(&install::Options::parse(args).map_err(usage)?);
     }
     if task == "fuzz" {
         return fuzz::run(&fuzz::Options::parse(args).map_err(usage)?);

@@ -3,7 +3,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
 use super::CgroupError;
@@ -57,10 +57,12 @@ impl Dir {
         Ok(stat.f_type == CGROUP2_MAGIC)
     }
 
+    /// Opens a control file: one of this cgroup, whatever its name and whatever is mounted there.
     pub(super) fn open_file(&self, file: &str, mode: OFlags) -> Result<File, CgroupError> {
-        rustix::fs::openat(&self.fd, file, mode | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        openat2(&self.fd, file, mode | OFlags::CLOEXEC, Mode::empty(), beneath)
             .map(File::from)
-            .map_err(|errno| self.error("openat", errno).in_file(file))
+            .map_err(|errno| self.error("openat2", errno).in_file(file))
     }
 
     pub(super) fn read(&self, file: &str) -> Result<String, CgroupError> {

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{Access, CWD, FileType, Mode, OFlags, access, fstat, open};
+use rustix::fs::{Access, CWD, FileType, Mode, OFlags, access, fstat, open, stat};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::{getegid, geteuid};
@@ -13,7 +13,7 @@ use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set}
 
 use super::devices::{self, Devices};
 use super::{Facts, Handles, PathFact, Purpose, Source, Unprivileged, network, resctrl};
-use crate::cgroup;
+use crate::cgroup::{self, Layout};
 use crate::spec::{Config, Membership, MountKind, Namespaces};
 use crate::sys::namespace;
 use crate::{Error, ErrorKind, Result};
@@ -37,12 +37,16 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
             handles.sources.extend(handle.map(|handle| (mount.index, handle)));
         }
     }
-    let Devices { devices, other_devices } = devices::probe(config, &mut handles)?;
+    let nested_user = is_nested();
+    let Devices { devices, other_devices } = devices::probe(config, nested_user, &mut handles)?;
     handles.namespaces = namespaces(&config.namespaces)?;
     let (capabilities, last_capability) = own_capabilities()?;
-    let want = cgroup::Want::needed(config.resources.as_ref(), config.cgroups_path.as_deref());
+    let want = cgroup::Want::needed(config.cgroups_path.as_deref());
+    let cgroup = cgroup::detect(want)?;
     let facts = Facts {
-        cgroup: cgroup::detect(want)?,
+        cgroup_denied: is_denied(&cgroup, config, nested_user),
+        cgroup,
+        nested_user,
         capabilities,
         last_capability,
         lsms: lsms_for(config),
@@ -192,6 +196,21 @@ fn open_namespace(path: &Path, flag: i32) -> std::result::Result<OwnedFd, String
         Ok(_) => Err("it is a namespace of another kind".into()),
         Err(_) => Err("it is not a namespace".into()),
     }
+}
+
+/// Whether this process is in another user namespace than the first, whose inode number the kernel never gives away.
+fn is_nested() -> bool {
+    const FIRST: u64 = 0xEFFF_FFFD;
+    stat("/proc/self/ns/user").is_ok_and(|stat| stat.st_ino != FIRST)
+}
+
+/// Of root on the host nobody asks: what hinders it is an error worth seeing.
+fn is_denied(layout: &Layout, config: &Config, nested: bool) -> bool {
+    let is_root = !nested && geteuid().is_root();
+    let is_named = config.cgroups_path.as_ref().is_some_and(|path| !path.is_empty());
+    let mounts = layout.v1.iter().map(|hierarchy| &hierarchy.mount);
+    let mut mounts = mounts.chain(layout.v2.iter().map(|unified| &unified.mount));
+    !is_root && !is_named && mounts.any(|mount| access(mount, Access::WRITE_OK).is_err())
 }
 
 /// Who writes the id maps, if this process lacks the capabilities for it.

@@ -55,8 +55,8 @@ impl Engine<'_> {
                 let socket = connect_to(path, SocketType::STREAM)?;
                 self.lend(slot::CONSOLE, socket)
             }
-            HostStep::CreateCgroup { placement, limits } => {
-                self.cgroup = Some(cgroup::create(placement, limits)?);
+            HostStep::CreateCgroup { placement, controllers } => {
+                self.cgroup = Some(cgroup::create(placement, controllers)?);
                 Ok(())
             }
             HostStep::LendContainer => self.lend_container(),

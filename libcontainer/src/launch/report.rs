@@ -153,9 +153,7 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
         (Step::Mount { .. }, "fsopen", Errno::NODEV) => {
             Some("this kernel does not have the file system type")
         }
-        (Step::Mount { .. }, "fsconfig", Errno::INVAL) => {
-            Some("the file system does not know one of the options")
-        }
+        (Step::Mount { .. }, "fsconfig", Errno::INVAL) => Some(OPTION),
         (Step::Mount { .. }, "fsmount" | "fsconfig", Errno::PERM) => {
             Some("in a user namespace, sysfs needs a network namespace and proc a pid namespace of its own")
         }
@@ -177,6 +175,9 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
     }
 }
 
+const OPTION: &str =
+    "the file system does not know one of the options, or an id in them has no place in the user namespace";
+
 const LOCKED: &str = "a flag that a more privileged mount namespace has set is locked: do not clear it";
 
 /// Of mounts that the host prepares.
@@ -189,11 +190,14 @@ fn tree_hint(tree: &Tree, operation: &str, errno: Errno) -> Option<&'static str>
             Some("it is idmapped already, or its file system belongs to another user namespace")
         }
         ("mount_setattr", Errno::PERM) => Some(LOCKED),
+        ("open_tree", Errno::PERM) => {
+            Some("mounting needs root, or a user namespace in the configuration: see spec --rootless")
+        }
         ("open_tree", Errno::INVAL) if !tree.recursive => {
             Some("mounts below it are locked in this user namespace: use rbind")
         }
         ("fsopen", Errno::NODEV) => Some("this kernel does not have the file system type"),
-        ("fsconfig", Errno::INVAL) => Some("the file system does not know one of the options"),
+        ("fsconfig", Errno::INVAL) => Some(OPTION),
         _ => None,
     }
 }

@@ -130,6 +130,14 @@ impl Plan {
                     detach_parent.map_or(String::new(), |at| format!(", mount of {} private", show(at)));
                 format!("make all mounts {}{parent}", propagation_name(propagation))
             }
+            Step::TakeTree { path, slot, recursive } => {
+                let what = if recursive { "tree" } else { "mount" };
+                format!("take {what} #{} {}", slot.0, show(path))
+            }
+            Step::SetTree { tree, ref attr, recursive } => {
+                let all = if recursive { " and all below" } else { "" };
+                format!("set {} on #{}{all}", attributes(attr), tree.0)
+            }
             Step::AttachRoot { at } => format!("attach root at {}", show(at)),
             Step::Mount { ref fs, ref attr, target, .. } => mount(pool, fs, attr, &show(target)),
             Step::MountText { fstype, options, target, .. } => {

@@ -174,8 +174,8 @@ pub enum HostStep {
     CreateCgroup {
         /// Where.
         placement: cgroup::Placement,
-        /// What will be limited, and so which controllers are needed.
-        limits: cgroup::Limits,
+        /// Which controllers it gets in the unified hierarchy.
+        controllers: cgroup::Controllers,
     },
     /// Lends the first process of the container that a program is executed in.
     LendContainer,

@@ -38,7 +38,10 @@ fn lend(build: &mut Build<'_>, container: &Container) -> Result<()> {
     }
     build.host(HostStep::LendContainer);
     let dirs = places(&container.cgroups, &options.sub_cgroups)?;
-    build.host(HostStep::OpenCgroup { dirs });
+    // A container of a caller that may make none has no cgroup.
+    if !dirs.is_empty() {
+        build.host(HostStep::OpenCgroup { dirs });
+    }
     if let Some(path) = &options.console_socket {
         build.host_for(HostStep::ConnectConsole { path: path.clone() }, "/process/terminal");
     }
@@ -59,7 +62,9 @@ fn enter(build: &mut Build<'_>, container: &Container, process: &Process) {
     if let Some(cpus) = initial {
         let cpus = scheduling::mask(build, cpus);
         build.enter(Step::Affinity { cpus }, Some("/process/execCPUAffinity/initial".into()));
-        build.host(HostStep::EnterCgroup { all: true });
+        if !container.cgroups.is_empty() {
+            build.host(HostStep::EnterCgroup { all: true });
+        }
     } else if has_v1 {
         build.host(HostStep::EnterCgroup { all: false });
         build.meanwhile();
@@ -187,7 +192,7 @@ mod tests {
     #[test]
     fn a_cgroup_that_cannot_take_it_is_left_for_that_of_the_first_process() {
         let busy = Member { occupied: Some("/cg/c/init".into()), ..member("/cg/c", &[]) };
-        assert_eq!(shown(&[busy.clone()], &[]), ["/cg/c/init"]);
+        assert_eq!(shown(std::slice::from_ref(&busy), &[]), ["/cg/c/init"]);
         assert_eq!(shown(&[busy], &[sub(None, "/")]), ["/cg/c"]);
     }
 }

@@ -30,6 +30,7 @@ mod resctrl;
 mod rootfs;
 mod rule;
 mod scheduling;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -45,6 +46,7 @@ pub use rule::{Rule, Violation};
 pub use verify::verify;
 
 pub(crate) use hooks::HookState;
+pub(crate) use taken::changes;
 
 use std::path::PathBuf;
 

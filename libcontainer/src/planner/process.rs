@@ -198,8 +198,9 @@ fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilitie
     let last = build.request.facts.last_capability;
     build.init_for(Step::Bounding { keep: capabilities.bounding, last }, "/process/capabilities/bounding");
     let groups = build.pool.words(&process.additional_gids);
-    let has_user = build.request.config.namespaces.user.membership != Membership::Host;
-    let or_keep = has_user && process.additional_gids.is_empty();
+    let is_mapped = build.request.facts.nested_user
+        || build.request.config.namespaces.user.membership != Membership::Host;
+    let or_keep = is_mapped && process.additional_gids.is_empty();
     build.init_for(Step::Groups { groups, or_keep }, "/process/user/additionalGids");
     let cwd = build.pool.text(&process.cwd);
     build.init_for(Step::Cwd { path: cwd, make }, "/process/cwd");

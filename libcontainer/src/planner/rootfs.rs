@@ -5,7 +5,7 @@ use libcontainer_init::{Step, slot};
 
 use super::build::Build;
 use super::entry::{HostStep, Source, Tree};
-use super::{devices, hooks, mounts, namespaces};
+use super::{devices, hooks, mounts, namespaces, taken};
 use crate::cgroup::Placement;
 use crate::error::describe_errno;
 use crate::facts::PathFact;
@@ -57,7 +57,7 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
         top: MountAttr::default(),
         slot: slot::ROOT,
     };
-    build.host_for(HostStep::LendTree(root), "/root/path");
+    build.provide(root, Some("/root/path".into()));
     mounts::lend(build, placement)?;
     devices::lend(build)?;
     if let Some(path) = &options.console_socket {
@@ -109,7 +109,7 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     if config.namespaces.network.membership == Membership::New {
         build.init_for(Step::LoopbackUp, "/linux/namespaces");
     }
-    attach_root(build);
+    attach_root(build)?;
     mounts::plan(build)?;
     devices::plan(build);
     hooks::before_pivot(build);
@@ -128,13 +128,15 @@ pub(super) fn keyring(build: &mut Build<'_>) {
     build.init(Step::Keyring { name });
 }
 
-fn attach_root(build: &mut Build<'_>) {
+fn attach_root(build: &mut Build<'_>) -> Result<()> {
     let config = build.request.config;
     let at = build.pool.text(config.root.path.as_os_str().as_encoded_bytes());
     let propagation = namespace_propagation(config.rootfs_propagation);
     let detach_parent = (propagation == libc::MS_SHARED).then_some(at);
     build.init_for(Step::Propagate { propagation, detach_parent }, "/linux/rootfsPropagation");
+    taken::plan(build)?;
     build.init_for(Step::AttachRoot { at }, "/root/path");
+    Ok(())
 }
 
 fn names(build: &mut Build<'_>) {

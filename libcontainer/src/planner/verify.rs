@@ -83,12 +83,18 @@ struct World {
 
 impl World {
     fn new(plan: &Plan) -> Self {
-        let joins = |entry: &Entry| matches!(entry.action, Action::Host(HostStep::JoinCgroup));
+        let has = |wanted: fn(&HostStep) -> bool| {
+            plan.entries.iter().any(|entry| matches!(&entry.action, Action::Host(step) if wanted(step)))
+        };
         Self {
             slots: vec![false; plan.slots],
             has_filter: !plan.filter.is_empty(),
             has_program: !plan.argv.is_empty(),
-            has_cgroup_to_join: plan.entries.iter().any(joins),
+            has_cgroup_to_join: has(|step| matches!(step, HostStep::JoinCgroup)),
+            // A caller that may make none leaves the container in its own.
+            in_cgroup: !has(|step| {
+                matches!(step, HostStep::CreateCgroup { .. } | HostStep::OpenCgroup { .. })
+            }),
             // What a program is executed in was made and recorded by others.
             claimed: plan.purpose == Purpose::Exec,
             recorded: plan.purpose == Purpose::Exec,
@@ -139,12 +145,18 @@ impl World {
         self.require(filled, Rule::SlotFilled);
     }
 
+    /// By the host.
     fn fill(&mut self, slot: Slot) {
+        self.fill_once(slot);
+        self.require(!self.has_enter && !self.has_init, Rule::SlotFilledEarly);
+    }
+
+    fn fill_once(&mut self, slot: Slot) {
         let is_fresh = match self.slots.get_mut(usize::from(slot.0)) {
             Some(filled) => !std::mem::replace(filled, true),
             None => false,
         };
-        self.require(is_fresh && !self.has_enter && !self.has_init, Rule::SlotFilledOnce);
+        self.require(is_fresh, Rule::SlotFilledOnce);
     }
 
     fn host(&mut self, step: &HostStep) {
@@ -197,7 +209,7 @@ impl World {
         self.require(self.claimed, Rule::Claimed);
         self.require(!self.has_enter && !self.has_init, Rule::BornOnce);
         self.require(!into_cgroup || self.has_cgroup, Rule::CgroupExists);
-        self.in_cgroup = into_cgroup;
+        self.in_cgroup |= into_cgroup;
         self.born(flags);
         match actor {
             Actor::Enter => self.has_enter = true,
@@ -317,6 +329,11 @@ impl World {
                 self.require(self.owns(libc::CLONE_NEWNS), Rule::OwnMounts);
                 self.propagated = true;
             }
+            Step::TakeTree { slot, .. } => {
+                self.require(self.propagated, Rule::PropagationFirst);
+                self.fill_once(slot);
+            }
+            Step::SetTree { tree, .. } => self.has(tree),
             Step::AttachRoot { .. } => {
                 self.require(self.owns(libc::CLONE_NEWNS), Rule::OwnMounts);
                 self.require(self.propagated, Rule::PropagationFirst);

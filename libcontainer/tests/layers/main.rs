@@ -68,7 +68,22 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// What the planner, which is pure, may use of modules that are not.
 const PLANNER_USES: &[(&str, &[&str])] = &[
-    ("cgroup", &["place", "limits", "Placement", "Limits", "Write", "Devices", "Layout", "Hierarchy"]),
+    (
+        "cgroup",
+        &[
+            "place",
+            "writes",
+            "devices",
+            "Placement",
+            "Limits",
+            "Write",
+            "Writes",
+            "Devices",
+            "Controllers",
+            "Layout",
+            "Hierarchy",
+        ],
+    ),
     ("resctrl", &["Group", "Membership", "disagreement"]),
     ("facts", &["Facts", "PathFact", "Unprivileged", "Container", "Member"]),
     ("init", &["step", "slot", "attr", "Step", "Slot", "Text", "Words", "List"]),

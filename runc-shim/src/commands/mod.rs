@@ -7,7 +7,10 @@ mod exec;
 mod features;
 mod kill;
 mod list;
+mod pause;
 mod plan;
+mod ps;
+mod resume;
 mod run;
 mod spec;
 mod start;
@@ -46,6 +49,9 @@ pub(crate) const COMMANDS: &[Command] = &[
     state::COMMAND,
     kill::COMMAND,
     delete::COMMAND,
+    pause::COMMAND,
+    resume::COMMAND,
+    ps::COMMAND,
     list::COMMAND,
     plan::COMMAND,
     spec::COMMAND,
@@ -53,7 +59,7 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 /// Commands of runc that this version does not have.
-const LATER: &[&str] = &["ps", "events", "update", "pause", "resume", "checkpoint", "restore"];
+const LATER: &[&str] = &["events", "update", "checkpoint", "restore"];
 
 /// The command called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
