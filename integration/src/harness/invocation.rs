@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use super::stream::{Stream, wait_readable};
 
 /// How long any one thing may take; far beyond what a loaded machine needs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A call that is being put together.
 pub struct Invocation {

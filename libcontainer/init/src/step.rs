@@ -343,7 +343,7 @@ pub enum Step {
     },
     /// Gives up gaining privileges by exec.
     NoNewPrivileges,
-    /// Loads the seccomp filter.
+    /// Loads the seccomp filter; if that has a listener, it goes to the host with the end of this turn.
     Seccomp {
         /// `SECCOMP_FILTER_FLAG_*`.
         flags: u32,

@@ -73,6 +73,15 @@ impl Exec {
     }
 }
 
+/// What the execution of a program needs.
+struct Prepared {
+    stored: Stored,
+    /// The container's, with the program in the place of its process.
+    config: spec::Config,
+    plan: Plan,
+    handles: Handles,
+}
+
 impl AsFd for Exec {
     /// A pidfd: it can be read when the process has ended.
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -94,7 +103,7 @@ impl Container {
             exe::require_sealed()?;
         }
         check_preserved(options.plan.preserve_fds)?;
-        let (stored, plan, mut handles) = self.prepare_exec(&options)?;
+        let Prepared { stored, config, plan, mut handles } = self.prepare_exec(&options)?;
         for warning in plan.warnings() {
             tracing::warn!("{}: {}", warning.pointer, warning.message);
         }
@@ -106,7 +115,7 @@ impl Container {
         });
         let (streams, [stdin, stdout, stderr]) = streams(&mut options)?;
         handles.streams = streams;
-        let launch = Launch { root: &self.root, id: self.id(), plan: &plan, handles };
+        let launch = Launch { root: &self.root, id: self.id(), config: &config, plan: &plan, handles };
         let process = match launch::exec(launch, stored.clone()) {
             Ok(process) => process,
             // What failed then failed for that reason.
@@ -124,10 +133,10 @@ impl Container {
     /// # Errors
     /// As of [`Self::exec`], as far as they show before anything is done.
     pub fn plan_exec(&self, options: &ExecOptions) -> Result<Plan> {
-        self.prepare_exec(options).map(|(_, plan, _)| plan)
+        self.prepare_exec(options).map(|prepared| prepared.plan)
     }
 
-    fn prepare_exec(&self, options: &ExecOptions) -> Result<(Stored, Plan, Handles)> {
+    fn prepare_exec(&self, options: &ExecOptions) -> Result<Prepared> {
         let folder = self.folder()?;
         let stored = self.current(&folder)?;
         match status_but_for_gate(&stored)? {
@@ -149,7 +158,8 @@ impl Container {
         let plan_options = options.for_plan(&stored.bundle, stored.no_new_keyring);
         let id = self.id().as_str();
         let request = Request { id, config: &config, options: &plan_options, facts: &facts };
-        Ok((stored.clone(), planner::exec(&request)?, handles))
+        let plan = planner::exec(&request)?;
+        Ok(Prepared { stored, config, plan, handles })
     }
 }
 

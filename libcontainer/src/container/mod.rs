@@ -124,7 +124,7 @@ impl Runtime {
             plan.inject(*injection);
             plan
         });
-        let launch = Launch { root: &self.root, id, plan: &plan, handles };
+        let launch = Launch { root: &self.root, id, config: bundle.config(), plan: &plan, handles };
         let (stored, process) = launch::create(launch, bundle, options.no_new_keyring)?;
         Ok(Container::new(&self.root, id, stored, process))
     }

@@ -7,6 +7,7 @@ use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::resctrl::Membership;
+use crate::seccomp::Listener;
 use crate::spec::Hook;
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result};
@@ -42,6 +43,9 @@ pub(crate) struct Stored {
     /// Whether the container's processes keep the session keyring of their caller.
     #[serde(default)]
     pub(crate) no_new_keyring: bool,
+    /// Who gets the listener of the filter when the container starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) listener: Option<Listener>,
     /// The plan entries behind the gate, so that `start` can say which of them failed.
     pub(crate) late: Vec<LateStep>,
     /// Absent in records of versions without hooks.
@@ -159,6 +163,7 @@ pub(super) mod tests {
             own_pid_namespace: true,
             has_process: true,
             no_new_keyring: false,
+            listener: None,
             late: Vec::new(),
             hooks: LaterHooks::default(),
         }

@@ -27,9 +27,11 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
     let mut handles = Handles::default();
     let root = look(&config.root.path).keep(&mut handles.root);
     let mut sources = BTreeMap::new();
+    // For a user namespace it is copied later, from where its flags are locked.
+    let may_copy = purpose == Purpose::Create && config.namespaces.user.membership == Membership::Host;
     for mount in &config.mounts {
         if let MountKind::Bind { source, recursive } = &mount.kind {
-            let (fact, handle) = look_at_source(source, *recursive, purpose);
+            let (fact, handle) = look_at_source(source, *recursive, may_copy);
             if fact == (PathFact::Missing { errno: libc::EMFILE }) {
                 return Err(too_many_open(mount.index));
             }
@@ -96,10 +98,10 @@ fn told(handle: OwnedFd) -> std::result::Result<(PathFact, OwnedFd), Errno> {
     Ok((fact, handle))
 }
 
-/// Opens the source of a bind as the mount that it will be, in one call. Whatever hinders that is found out again by
+/// Opens the source of a bind, if it may be as the mount that it will be, in one call. Whatever hinders that is found out again by
 /// the plan's step, which has the words for it.
-fn look_at_source(path: &Path, recursive: bool, purpose: Purpose) -> (PathFact, Option<Source>) {
-    if purpose == Purpose::Create {
+fn look_at_source(path: &Path, recursive: bool, may_copy: bool) -> (PathFact, Option<Source>) {
+    if may_copy {
         let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
         if recursive {
             flags |= OpenTreeFlags::AT_RECURSIVE;

@@ -15,11 +15,11 @@ use super::net_devices::NetDevices;
 use super::{Engine, Fault, clone, hooks, id_namespace};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
-use crate::planner::{Action, Actor, HostStep};
+use crate::planner::{Action, Actor, HostStep, Purpose};
 use crate::spec::{Hook, HookKind, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
-use crate::{Error, cgroup, resctrl};
+use crate::{Error, Status, cgroup, resctrl};
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
 
@@ -42,6 +42,7 @@ impl Engine<'_> {
                 self.id_namespaces.push(id_namespace::make(maps)?);
                 Ok(())
             }
+            HostStep::LockMounts => self.lock_mounts(),
             HostStep::LendTree(tree) => self.lend_tree(tree),
             HostStep::LendNamespace { kind, slot, .. } => match self.launch.handles.namespaces.remove(kind) {
                 Some(handle) => self.lend(*slot, handle),
@@ -92,6 +93,15 @@ impl Engine<'_> {
             HostStep::SendPidfd { path } => {
                 let socket = connect_to(path, SocketType::STREAM)?;
                 send_fd(&socket, self.init()?).map_err(call("sendmsg"))
+            }
+            HostStep::SendListener(listener) => {
+                let fd = self.listener.take().ok_or(Fault::Call("recvmsg", Errno::BADF))?;
+                let status = match self.launch.plan.purpose {
+                    Purpose::Create => Status::Creating,
+                    Purpose::Exec => Status::Running,
+                };
+                let pid = self.init()?.pid().as_raw_nonzero().get();
+                Ok(super::listener::send_of(&self.stored, listener, status, pid, &fd)?)
             }
             #[cfg(feature = "fault-injection")]
             HostStep::Fail { errno, .. } => Err(Fault::Call("verify", Errno::from_raw_os_error(*errno))),
@@ -278,7 +288,7 @@ impl Engine<'_> {
     }
 }
 
-fn connect_to(path: &Path, kind: SocketType) -> Result<OwnedFd> {
+pub(super) fn connect_to(path: &Path, kind: SocketType) -> crate::Result<OwnedFd> {
     let failed = |errno| Error::os(format_args!("connect to {}", path.display()), errno);
     let address = SocketAddrUnix::new(path).map_err(failed)?;
     let socket = socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).map_err(failed)?;

@@ -10,7 +10,9 @@ mod fill;
 pub(crate) mod hooks;
 mod host;
 mod id_namespace;
-mod link;
+pub(crate) mod link;
+pub(crate) mod listener;
+mod locked;
 mod net_devices;
 mod process;
 pub(crate) mod report;
@@ -42,6 +44,8 @@ pub(crate) struct Launch<'a> {
     /// The folder of all containers.
     pub(crate) root: &'a Path,
     pub(crate) id: &'a ContainerId,
+    /// What the plan was made from.
+    pub(crate) config: &'a crate::spec::Config,
     pub(crate) plan: &'a Plan,
     pub(crate) handles: Handles,
 }
@@ -87,6 +91,8 @@ struct Engine<'a> {
     slots: BTreeMap<Slot, OwnedFd>,
     /// User namespaces that only hold maps, by number.
     id_namespaces: Vec<OwnedFd>,
+    /// The root file system with the flags of its mounts locked, until it is lent.
+    locked_root: Option<OwnedFd>,
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
@@ -94,6 +100,8 @@ struct Engine<'a> {
     rdt_groups: Vec<PathBuf>,
     net_devices: Option<NetDevices>,
     pid_file: Option<PathBuf>,
+    /// The listener of the child's filter, until it is sent.
+    listener: Option<OwnedFd>,
 }
 
 /// Makes the container of `bundle`; returns its record and its first process. On failure everything is undone.
@@ -122,12 +130,14 @@ fn execute(launch: Launch<'_>, stored: Stored, config: &[u8]) -> Result<(Stored,
         joined_cgroup: None,
         slots: BTreeMap::new(),
         id_namespaces: Vec::new(),
+        locked_root: None,
         link: None,
         enter: None,
         init: None,
         rdt_groups: Vec::new(),
         net_devices: None,
         pid_file: None,
+        listener: None,
     };
     match engine.execute() {
         Ok(()) => Ok((engine.stored, engine.init)),
@@ -155,6 +165,7 @@ fn first_record(launch: &Launch<'_>, bundle: &Bundle, no_new_keyring: bool) -> S
         own_pid_namespace: config.namespaces.pid.membership == crate::spec::Membership::New,
         has_process: config.process.is_some(),
         no_new_keyring,
+        listener: listener::of(launch.plan),
         late: late_steps(launch.plan),
         hooks: LaterHooks {
             poststart: config.hooks.poststart.clone(),
@@ -252,10 +263,13 @@ impl Engine<'_> {
             return Err((index, self.lost(Errno::PIPE)));
         }
         match link.hear().map_err(|errno| (index, self.lost(errno)))? {
-            Heard::Done(record, pidfd) if record.index as usize + 1 == end => {
-                if let Some(pidfd) = pidfd {
-                    self.init =
-                        Some(Process::from_parts(record.pid, pidfd).map_err(|error| (index, error.into()))?);
+            Heard::Done(record, fd) if record.index as usize + 1 == end => {
+                match fd {
+                    Some(pidfd) if record.pid != 0 => {
+                        let process = Process::from_parts(record.pid, pidfd);
+                        self.init = Some(process.map_err(|error| (index, error.into()))?);
+                    }
+                    listener => self.listener = listener,
                 }
                 Ok(Turn::Over)
             }

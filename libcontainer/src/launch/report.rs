@@ -87,9 +87,11 @@ const NAMESPACE_LIMIT: &str = "a limit of namespaces is reached: see /proc/sys/u
 /// What to try after a step of the host.
 fn host_hint(step: &HostStep, operation: &str, errno: Errno) -> Option<&'static str> {
     match (step, operation, errno) {
-        (HostStep::Clone { .. } | HostStep::IdNamespace { .. }, "clone3", Errno::NOSPC) => {
-            Some(NAMESPACE_LIMIT)
-        }
+        (
+            HostStep::Clone { .. } | HostStep::IdNamespace { .. } | HostStep::LockMounts,
+            "clone3",
+            Errno::NOSPC,
+        ) => Some(NAMESPACE_LIMIT),
         (HostStep::LendTree(tree), ..) => tree_hint(tree, operation, errno),
         (HostStep::IdMaps { .. }, "write", Errno::PERM) => Some(
             "an id on the host's side is not the caller's to give: see /proc/self/uid_map and /proc/self/gid_map; \

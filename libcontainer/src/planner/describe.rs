@@ -229,6 +229,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::IdNamespace { number, maps: ids } => {
             format!("make id namespace {number} users {} groups {}", maps(&ids.uids), maps(&ids.gids))
         }
+        HostStep::LockMounts => "copy the mounts with their flags locked".into(),
         HostStep::LendTree(lent) => describe_tree::tree(pool, lent),
         HostStep::LendNamespace { path, kind, .. } => {
             format!("lend {} namespace {}", namespaces(*kind), path.display())
@@ -290,6 +291,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         }
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
+        HostStep::SendListener(listener) => format!("send seccomp listener to {}", listener.path.display()),
         #[cfg(feature = "fault-injection")]
         HostStep::Fail { instead_of, .. } => instead_of.clone(),
         #[cfg(feature = "fault-injection")]

@@ -27,7 +27,7 @@ pub(super) fn plan(request: &Request<'_>) -> Result<Plan> {
     announce(&mut build, container, process);
     settle(&mut build, process);
     let ready = become_user(&mut build, process, Cwd::MustExist)?;
-    let prepared = become_program(&mut build, process, ready);
+    let prepared = become_program(&mut build, process, ready)?;
     Ok(finished(build, Purpose::Exec, prepared))
 }
 

@@ -25,6 +25,7 @@ mod pool;
 mod process;
 #[cfg(test)]
 mod process_tests;
+mod rehearsal;
 mod request;
 mod resctrl;
 mod rootfs;

@@ -41,6 +41,9 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     if needs_proc(build) {
         build.host(HostStep::LendProc);
     }
+    if may_clear_flags(build) {
+        build.host(HostStep::LockMounts);
+    }
     // Mounts made inside must not appear on the host, so the root is never a peer of the host's tree while it is
     // being set up, whatever it becomes in the end.
     let kind = if namespace_propagation(config.rootfs_propagation) == libc::MS_SLAVE {
@@ -78,6 +81,12 @@ fn check_root(build: &Build<'_>) -> Result<()> {
     let path = build.request.config.root.path.display();
     let message = format!("/root/path: {path}: {problem} (the root file system must be a folder)");
     Err(Error::new(ErrorKind::InvalidSpec { pointer: "/root/path".into() }, message))
+}
+
+/// Whether the container could clear flags that its mounts have from the host. Of trees that `Init` takes itself the
+/// kernel has locked them.
+fn may_clear_flags(build: &Build<'_>) -> bool {
+    build.request.config.namespaces.user.membership != Membership::Host && !taken::applies(build)
 }
 
 /// The host's procfs is needed to write sysctls, LSM labels and the OOM score.

@@ -7,6 +7,7 @@ use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, Source, Template
 use super::rule::{Rule, Violation};
 use super::{Plan, Purpose};
 use crate::cgroup::Devices;
+use crate::seccomp;
 use crate::spec::HookKind;
 
 mod hooks;
@@ -76,6 +77,8 @@ struct World {
     capabilities_set: bool,
     no_new_privileges: bool,
     filtered: bool,
+    /// Whether the entry before loaded a filter that has a listener.
+    has_listener: bool,
     executed: bool,
     /// The kind of the hook before.
     last_hook: Option<HookKind>,
@@ -123,7 +126,11 @@ impl World {
         let is_hook = matches!(entry.action, Action::Host(HostStep::RunHook { .. }));
         self.require(!self.executed || is_hook, Rule::NothingAfterExec);
         let waits = self.gated || self.last_hook == Some(HookKind::StartContainer);
-        self.require(!waits || self.executed || entry.actor != Actor::Host, Rule::NoHostAfterGate);
+        let is_listener = matches!(entry.action, Action::Host(HostStep::SendListener(_)));
+        let has_host = !waits || self.executed || is_listener;
+        self.require(has_host || entry.actor != Actor::Host, Rule::NoHostAfterGate);
+        self.require(is_listener == self.has_listener, Rule::ListenerSent);
+        self.has_listener = false;
     }
 
     /// What the host does while the child is at work must not depend on what the child has yet to do.
@@ -165,6 +172,10 @@ impl World {
             HostStep::LendProc => self.fill(slot::PROC),
             HostStep::LendContainer => self.fill(slot::CONTAINER),
             HostStep::LendStreams => slot::STREAMS.into_iter().for_each(|slot| self.fill(slot)),
+            HostStep::LockMounts => {
+                let has_lent = self.slots.get(usize::from(slot::ROOT.0)) == Some(&true);
+                self.require(!has_lent, Rule::LockedFirst);
+            }
             HostStep::IdNamespace { number, .. } => {
                 self.require(*number == self.id_namespaces, Rule::IdNamespaceMade);
                 self.id_namespaces += 1;
@@ -400,17 +411,17 @@ impl World {
                 self.require(!self.filtered, Rule::NoNewPrivilegesFirst);
                 self.no_new_privileges = true;
             }
-            Step::Seccomp { .. } => self.filter(),
+            Step::Seccomp { flags } => self.filter(flags),
             Step::Exec => self.exec(),
             _ => {}
         }
     }
 
-    fn filter(&mut self) {
-        // Loading it needs a capability, unless no_new_privs is set: then it can be the very last thing.
-        self.require(self.no_new_privileges == self.capabilities_set, Rule::FilterOrder);
+    fn filter(&mut self, flags: u32) {
+        self.require(self.capabilities_set, Rule::FilterOrder);
         self.require(self.has_filter, Rule::FilterExists);
         self.filtered = true;
+        self.has_listener = seccomp::has_listener(flags);
     }
 
     fn exec(&mut self) {

@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("resctrl", &["error", "cgroup"]),
     ("facts", &["error", "sys", "spec", "cgroup", "resctrl"]),
     ("planner", &["status", "error", "spec", "seccomp", "cgroup", "resctrl", "facts", "init"]),
-    ("container::record", &["error", "sys", "spec", "resctrl"]),
+    ("container::record", &["error", "sys", "spec", "seccomp", "resctrl"]),
     ("container::store", &["error", "id", "sys", "container::record"]),
     (
         "launch",
@@ -35,6 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sys",
             "bundle",
             "spec",
+            "seccomp",
             "cgroup",
             "resctrl",
             "facts",
