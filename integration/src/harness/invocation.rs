@@ -195,6 +195,11 @@ impl Output {
         self.status.code().or_else(|| self.status.signal().map(|signal| 128 + signal)).expect("it ended")
     }
 
+    /// The next line that a container, which still runs, writes to standard output.
+    pub fn next_line(&mut self) -> String {
+        self.stdout.line(Instant::now() + PATIENCE)
+    }
+
     /// What has been written to standard output so far.
     #[must_use]
     pub fn stdout(&self) -> String {

@@ -18,12 +18,14 @@ mod resctrl_tests;
 mod start;
 mod state;
 pub(crate) mod store;
+mod watch;
 
 pub use exec::Exec;
 pub use exec_options::{ExecOptions, Stdio};
 pub use handle::Container;
 pub use options::{CreateOptions, Delete, Signals};
 pub use state::State;
+pub use watch::{Event, Stats, Watch};
 
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,7 @@
 mod create;
 mod creation;
 mod delete;
+mod events;
 mod exec;
 mod features;
 mod kill;
@@ -52,6 +53,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     pause::COMMAND,
     resume::COMMAND,
     ps::COMMAND,
+    events::COMMAND,
     list::COMMAND,
     plan::COMMAND,
     spec::COMMAND,
@@ -59,7 +61,7 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 /// Commands of runc that this version does not have.
-const LATER: &[&str] = &["events", "update", "checkpoint", "restore"];
+const LATER: &[&str] = &["update", "checkpoint", "restore"];
 
 /// The command called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
