@@ -71,7 +71,7 @@ fn version_and_help_succeed_on_stdout() {
     assert_eq!(shim.run_bare(&["-v"]).succeeded(), version);
     let help = shim.run_bare(&["--help"]).succeeded();
     assert_eq!(shim.run_bare(&[]).succeeded(), help);
-    for later in ["exec", "checkpoint", "restore"] {
+    for later in ["checkpoint", "restore"] {
         assert!(!help.contains(later), "{later}");
     }
 }
@@ -145,7 +145,7 @@ fn unknown_flags_and_commands_are_named_on_one_line() {
 #[test]
 fn commands_of_later_versions_are_refused_by_name() {
     let shim = Shim::new();
-    for command in ["exec", "checkpoint", "restore"] {
+    for command in ["checkpoint", "restore"] {
         let line = shim.run(&[command, "--anything", "web"]).failed();
         assert!(line.contains(&format!("{command} is not supported by this version")), "{line}");
     }

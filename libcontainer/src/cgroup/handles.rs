@@ -1,5 +1,5 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
@@ -33,6 +33,19 @@ impl Cgroups {
             Ok(Opened { dir, controllers: group.controllers.clone(), unified: group.unified })
         };
         placement.groups.iter().map(open).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Opens existing cgroups by their paths, for processes to join.
+    ///
+    /// # Errors
+    /// A cgroup that does not exist or cannot be opened.
+    pub fn open_dirs(dirs: &[PathBuf]) -> Result<Self, CgroupError> {
+        let open = |path: &PathBuf| {
+            let dir = Dir::open(path)?;
+            let unified = dir.is_unified()?;
+            Ok(Opened { dir, controllers: Vec::new(), unified })
+        };
+        dirs.iter().map(open).collect::<Result<_, _>>().map(Self)
     }
 
     /// The cgroup in the unified hierarchy, for `CLONE_INTO_CGROUP`.

@@ -44,7 +44,7 @@ pub use limits::{
 };
 pub use oom::{Oom, OomWatch, oom_kills};
 pub use place::{Group, Placement, place};
-pub use processes::{kill_all, processes, signal_all};
+pub use processes::{Found, find, kill_all, processes, signal_all};
 pub use remove::remove;
 pub use update::update;
 pub use writes::{Missing, Write, Writes, writes};

@@ -11,10 +11,10 @@ use super::store::PATIENCE;
 use super::update::change_groups;
 use super::{Container, Delete};
 use crate::facts::{self, Handles};
-use crate::launch::{Launch, launch};
+use crate::launch::{Launch, create};
 use crate::planner::{self, Options, Plan, Request};
 use crate::spec::{self, Config};
-use crate::{ContainerId, Result, resctrl};
+use crate::{Bundle, ContainerId, Result, resctrl};
 
 struct Fixture {
     folder: tempfile::TempDir,
@@ -62,15 +62,10 @@ impl Fixture {
     }
 
     fn launch(&self, plan: &Plan, handles: Handles) -> Result<Container> {
-        let (root, bundle) = (self.path("root"), self.path("bundle"));
-        let launched = launch(Launch {
-            root: &root,
-            id: &self.id,
-            bundle: &bundle,
-            config: &self.config,
-            plan,
-            handles,
-        });
+        let root = self.path("root");
+        let bundle = Bundle::new(self.path("bundle"), Vec::new(), self.config.clone());
+        let launched =
+            create(Launch { root: &root, id: &self.id, config: &self.config, plan, handles }, &bundle, false);
         launched.map(|(stored, process)| Container::new(&root, &self.id, stored, process))
     }
 }
