@@ -23,7 +23,7 @@ fn place(v1: &str, v2: &str) -> Option<Place> {
         let offered = fs::read_to_string(format!("{mount}/cgroup.controllers")).unwrap_or_default();
         offered.split_whitespace().any(|name| name == v2)
     };
-    unified.iter().any(|mount| offers(mount)).then_some(Place::V2)
+    unified.iter().any(offers).then_some(Place::V2)
 }
 
 /// A limit: what it is called, what the kernel says of it when it was given at create, and after a change.
