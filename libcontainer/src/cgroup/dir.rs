@@ -92,6 +92,18 @@ impl Dir {
 
     /// The names of the cgroups in this one.
     pub(super) fn children(&self) -> Result<Vec<String>, CgroupError> {
+        self.entries(FileType::Directory)
+    }
+
+    /// The names of its control files; none if it is gone.
+    pub(super) fn files(&self) -> Result<Vec<String>, CgroupError> {
+        match self.entries(FileType::RegularFile) {
+            Err(error) if error.errno() == Some(Errno::NOENT) => Ok(Vec::new()),
+            names => names,
+        }
+    }
+
+    fn entries(&self, wanted: FileType) -> Result<Vec<String>, CgroupError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let listing = rustix::fs::openat(&self.fd, ".", flags, Mode::empty())
             .and_then(rustix::fs::Dir::new)
@@ -100,7 +112,7 @@ impl Dir {
         for entry in listing {
             let entry = entry.map_err(|errno| self.error("getdents64", errno))?;
             let name = entry.file_name().to_bytes();
-            if entry.file_type() == FileType::Directory && !matches!(name, b"." | b"..") {
+            if entry.file_type() == wanted && !matches!(name, b"." | b"..") {
                 names.push(String::from_utf8_lossy(name).into_owned());
             }
         }

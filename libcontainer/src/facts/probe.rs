@@ -27,9 +27,11 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
     let mut handles = Handles::default();
     let root = look(&config.root.path).keep(&mut handles.root);
     let mut sources = BTreeMap::new();
+    // For a user namespace it is copied later, from where its flags are locked.
+    let may_copy = purpose == Purpose::Create && config.namespaces.user.membership == Membership::Host;
     for mount in &config.mounts {
         if let MountKind::Bind { source, recursive } = &mount.kind {
-            let (fact, handle) = look_at_source(source, *recursive, purpose);
+            let (fact, handle) = look_at_source(source, *recursive, may_copy);
             if fact == (PathFact::Missing { errno: libc::EMFILE }) {
                 return Err(too_many_open(mount.index));
             }
@@ -49,7 +51,7 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
         nested_user,
         capabilities,
         last_capability,
-        lsms: if needs_lsms(config) { lsms() } else { Vec::new() },
+        lsms: lsms_for(config),
         root,
         sources,
         devices,
@@ -59,6 +61,7 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
         missing_net_devices: network::missing_devices(config)?,
         resctrl: resctrl::resctrl(config)?,
         joins_own_network: network::joins_own(config, &handles.namespaces)?,
+        container: None,
     };
     Ok((facts, handles))
 }
@@ -95,10 +98,10 @@ fn told(handle: OwnedFd) -> std::result::Result<(PathFact, OwnedFd), Errno> {
     Ok((fact, handle))
 }
 
-/// Opens the source of a bind as the mount that it will be, in one call. Whatever hinders that is found out again by
+/// Opens the source of a bind, if it may be as the mount that it will be, in one call. Whatever hinders that is found out again by
 /// the plan's step, which has the words for it.
-fn look_at_source(path: &Path, recursive: bool, purpose: Purpose) -> (PathFact, Option<Source>) {
-    if purpose == Purpose::Create {
+fn look_at_source(path: &Path, recursive: bool, may_copy: bool) -> (PathFact, Option<Source>) {
+    if may_copy {
         let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
         if recursive {
             flags |= OpenTreeFlags::AT_RECURSIVE;
@@ -113,7 +116,7 @@ fn look_at_source(path: &Path, recursive: bool, purpose: Purpose) -> (PathFact, 
 }
 
 /// The caller's permitted capabilities, and the highest capability that the kernel knows.
-fn own_capabilities() -> Result<(u64, u8)> {
+pub(super) fn own_capabilities() -> Result<(u64, u8)> {
     let sets = capabilities(None).map_err(|errno| Error::os("capget of this process", errno))?;
     Ok((sets.permitted.bits(), last_capability()))
 }
@@ -128,6 +131,11 @@ fn last_capability() -> u8 {
         true => (LIKELY + 1..64).take_while(|number| is_known(*number)).last().unwrap_or(LIKELY),
         false => (0..LIKELY).rev().find(|number| is_known(*number)).unwrap_or_default(),
     }
+}
+
+/// The security modules of the running kernel, if the configuration has anything for them.
+pub(super) fn lsms_for(config: &Config) -> Vec<String> {
+    if needs_lsms(config) { lsms() } else { Vec::new() }
 }
 
 fn needs_lsms(config: &Config) -> bool {

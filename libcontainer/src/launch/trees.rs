@@ -19,7 +19,10 @@ type Result<T> = std::result::Result<T, Fault>;
 impl Engine<'_> {
     pub(super) fn lend_tree(&mut self, tree: &Tree) -> Result<()> {
         let mount = match &tree.source {
-            Source::Root => copy(missing(self.launch.handles.root.as_ref())?.as_fd(), tree.recursive)?,
+            Source::Root => match self.locked_root.take() {
+                Some(locked) => locked,
+                None => copy(missing(self.launch.handles.root.as_ref())?.as_fd(), tree.recursive)?,
+            },
             // What was opened for the facts is not needed any more: a thousand binds are as many descriptors.
             Source::Mount(index) => match missing(self.launch.handles.sources.remove(index))? {
                 facts::Source::Tree(copied) => copied,

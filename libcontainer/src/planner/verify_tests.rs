@@ -154,9 +154,21 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
         ),
         (Rule::IdNamespaceMade, "special-mounts", Remove(host!(HostStep::IdNamespace { .. }))),
         (Rule::IdNamespaceMade, "special-mounts", Repeat(host!(HostStep::IdNamespace { .. }))),
+        (
+            Rule::LockedFirst,
+            "user-namespace-v2",
+            Move(host!(HostStep::LockMounts), host!(HostStep::Clone { .. })),
+        ),
         (Rule::MapsFirst, "user-namespace-v2", Remove(host!(HostStep::IdMaps { .. }))),
         (Rule::RootFirst, "user-namespace-v2", Remove(root)),
         (Rule::RootFirst, "joined-user-and-pid", Move(root, child!(Step::AttachRoot { .. }))),
+        (Rule::ClosedBeforeJoin, "exec-v2", Remove(child!(Step::CloseFds))),
+        (Rule::PlacedFirst, "exec-hybrid", Remove(host!(HostStep::EnterCgroup { .. }))),
+        (Rule::RootOfContainer, "exec-v2", Remove(child!(Step::JoinProcess { .. }))),
+        (Rule::RootOfContainer, "exec-v2", Repeat(child!(Step::OpenRoot))),
+        (Rule::UserInside, "exec-v2", Remove(child!(Step::OpenRoot))),
+        (Rule::SlotFilled, "exec-v2", Remove(host!(HostStep::LendContainer))),
+        (Rule::CgroupExists, "exec-v2", Remove(host!(HostStep::OpenCgroup { .. }))),
         (Rule::ClosedFirst, "v2", Remove(child!(Step::CloseFds))),
         (Rule::OwnNames, "v2", Move(child!(Step::Hostname { .. }), unshare)),
         (Rule::OwnNames, "joined-pod", Remove(child!(Step::Join { .. }))),
@@ -190,7 +202,8 @@ fn privileges() -> Vec<(Rule, &'static str, Damage)> {
     let no_new: Which = child!(Step::NoNewPrivileges);
     let rlimit: Which = child!(Step::Rlimit { .. });
     let exec: Which = child!(Step::Exec);
-    let (before, after) = ("seccomp-before-capabilities", "seccomp-after-capabilities");
+    let (privileged, unprivileged) = ("seccomp-with-privileges", "seccomp-no-new-privileges");
+    let listener: Which = host!(HostStep::SendListener(_));
     vec![
         (Rule::UserInside, "v2", Move(user, child!(Step::Pivot))),
         (Rule::UserLast, "v2", Move(user, child!(Step::Groups { .. }))),
@@ -199,12 +212,15 @@ fn privileges() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::FoundAsUser, "v2", Move(child!(Step::Find { .. }), user)),
         (Rule::CapabilitiesAsUser, "v2", Move(capabilities, user)),
         (Rule::SignalsFirst, "v2", Remove(child!(Step::Signals))),
-        (Rule::SignalsFirst, after, Move(child!(Step::Signals), exec)),
-        (Rule::NoNewPrivilegesFirst, after, Move(filter, no_new)),
-        (Rule::FilterOrder, after, Remove(no_new)),
-        (Rule::FilterOrder, before, Move(filter, exec)),
-        (Rule::FilterExists, after, Change(|plan| plan.filter.clear())),
-        (Rule::FilterLoaded, after, Remove(filter)),
+        (Rule::SignalsFirst, unprivileged, Move(child!(Step::Signals), exec)),
+        (Rule::NoNewPrivilegesFirst, unprivileged, Move(filter, no_new)),
+        (Rule::FilterOrder, unprivileged, Move(filter, capabilities)),
+        (Rule::FilterOrder, privileged, Move(filter, capabilities)),
+        (Rule::FilterExists, unprivileged, Change(|plan| plan.filter.clear())),
+        (Rule::FilterLoaded, unprivileged, Remove(filter)),
+        (Rule::ListenerSent, "seccomp-listener", Remove(listener)),
+        (Rule::ListenerSent, "seccomp-listener", Remove(filter)),
+        (Rule::ListenerSent, "seccomp-listener", Move(exec, listener)),
         (Rule::FilterLoaded, "docker-v2", Remove(filter)),
         (Rule::FoundFirst, "v2", Remove(child!(Step::Find { .. }))),
         (Rule::CapabilitiesFirst, "v2", Remove(capabilities)),
