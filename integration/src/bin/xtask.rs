@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test};
+use integration::xtask::{Error, Result, build, demo, fuzz, install, packages, symbols, test};
 use integration::{bench, clients, conformance};
 use lexopt::prelude::*;
 
@@ -18,6 +18,7 @@ usage: cargo xtask TASK
   conformance
              run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
   fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
+  packages   install the Debian packages that `clients` and `conformance` need; `test` skips these without them
   symbols    show that the container's first process cannot allocate or panic
 ";
 
@@ -64,6 +65,7 @@ fn run() -> Result<()> {
         "build" => build::shim().map(drop),
         "demo" => demo::run(),
         "test" => test::run(),
+        "packages" => packages::ensure(&[&conformance::PACKAGES[..], &clients::PACKAGES].concat()),
         "symbols" => symbols::run(),
         _ => Err(Error::Missing(format!("no task is named `{task}`\n{USAGE}"))),
     }

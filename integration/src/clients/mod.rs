@@ -26,8 +26,8 @@ use crate::xtask::{Error, Result, build, is_root, packages};
 use image::Image;
 use stage::Stage;
 
-/// What is installed for the clients. busybox makes the image, tini reaps what daemons leave behind.
-const PACKAGES: [&str; 7] =
+/// What is installed for the clients: busybox makes the image, tini reaps what daemons leave behind.
+pub const PACKAGES: [&str; 7] =
     ["busybox-static", "containerd", "docker.io", "iproute2", "podman", "runc", "tini"];
 
 /// A container manager.
@@ -75,6 +75,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// All checks of all clients with the binary at `runtime`.
+    #[must_use]
+    pub fn all(runtime: &Path) -> Self {
+        Self { clients: Client::ALL.to_vec(), only: Vec::new(), runtime: Some(runtime.to_owned()) }
+    }
+
     /// Reads the rest of the command line.
     pub fn parse(mut args: lexopt::Parser) -> std::result::Result<Self, lexopt::Error> {
         let mut options = Self::default();

@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask build|install|demo|test|bench|clients|conformance|fuzz|symbols`.
+//! The project's tasks: `cargo xtask build|install|demo|test|bench|clients|conformance|fuzz|packages|symbols`.
 
 use std::io;
 use std::path::{Path, PathBuf};

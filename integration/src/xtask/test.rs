@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::process::{capture, cargo, line, run as run_command};
 use super::{Error, Result, build, is_root};
+use crate::{clients, conformance};
 
 /// What the test programs reported, over all of them.
 #[derive(Debug, Default, PartialEq)]
@@ -101,6 +102,14 @@ impl Session {
         });
     }
 
+    /// Programs of others that drive the runtime, unless something is in the way.
+    fn foreign(&mut self, title: &str, obstacle: Option<String>, work: impl FnOnce() -> Result<()>) {
+        match obstacle {
+            Some(reason) => self.notes.push(format!("{title}: skipped, {reason}")),
+            None => self.step(title, |_| work()),
+        }
+    }
+
     fn finish(self) -> Result<()> {
         println!("\n== Summary");
         for note in self.notes.iter().chain(&self.tally.skipped) {
@@ -140,7 +149,11 @@ pub fn run() -> Result<()> {
     if let Some((shim, probe)) = binaries {
         let mut integration = cargo();
         integration.args(["test", "--no-fail-fast", "--package", "integration"]);
-        session.tests("container tests", integration.env("RUNC_SHIM", shim).env("PROBE", probe));
+        session.tests("container tests", integration.env("RUNC_SHIM", &shim).env("PROBE", probe));
+        let hosts = conformance::Options::on(&[conformance::Host::Plain, conformance::Host::V2], &shim);
+        session.foreign("validation suite", conformance::obstacle(), || conformance::run(&hosts));
+        let managers = clients::Options::all(&shim);
+        session.foreign("container managers", clients::obstacle(), || clients::run(&managers));
     }
     session.finish()
 }
