@@ -189,6 +189,7 @@ impl<'a> Context<'_, 'a> {
             Step::MemoryPolicy { mode, nodes } => {
                 self.program.words(nodes).and_then(|nodes| sys::set_mempolicy(mode, nodes))
             }
+            Step::MakeCwd { path } => cwd::make(self.program, path),
             Step::Cwd { path } => cwd::enter(self.program, path).map(|entered| self.entered = entered),
             Step::OwnStreams { uid } => ids::own_streams(uid),
             Step::User { uid, gid } => ids::user(uid, gid),

@@ -263,6 +263,11 @@ pub enum Step {
         /// A bit mask in 64-bit words.
         nodes: Words,
     },
+    /// Makes the working folder if it is missing, as long as the root is writable.
+    MakeCwd {
+        /// Where.
+        path: Text,
+    },
     /// Enters the working folder, making it if it is missing.
     Cwd {
         /// Where.

@@ -181,6 +181,7 @@ impl Plan {
                     scheduling::describe_nodes(pool.numbers(nodes))
                 )
             }
+            Step::MakeCwd { path } => format!("make {} if it is missing", pool.show(path)),
             Step::Cwd { path } => format!("enter {}", pool.show(path)),
             Step::OwnStreams { uid } => format!("give the standard streams to {uid}"),
             Step::User { uid, gid } => format!("become {uid}:{gid}"),
