@@ -24,12 +24,15 @@ fn the_state_tells_every_status() {
             root.display(),
             sandbox.id()
         );
-        config.shell_hook("createRuntime", &line);
+        if runtime().is_ours() {
+            config.shell_hook("createRuntime", &line);
+        }
     });
     let mut container = sandbox.create();
-    let creating = documents(&fs::read_to_string(&seen).unwrap());
-    let expected: &[&str] = if runtime().is_ours() { &["creating"] } else { &["creating", "created"] };
-    assert!(expected.contains(&creating["status"].as_str().unwrap()), "{creating}");
+    // To runc a container that is being created does not exist.
+    if runtime().is_ours() {
+        assert_eq!(documents(&fs::read_to_string(&seen).unwrap())["status"], "creating");
+    }
     assert_eq!(container.status(), "created");
     container.start();
     assert_eq!(container.line(), "ready");

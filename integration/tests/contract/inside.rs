@@ -22,7 +22,7 @@ fn a_working_folder_is_made_in_an_image_that_will_be_read_only() {
 }
 
 #[test]
-fn a_terminal_is_on_the_streams_and_the_console_and_leaves_lines_alone() {
+fn a_terminal_that_is_sent_returns_the_carriage() {
     let sandbox = Sandbox::new();
     sandbox.configure(|config| {
         config["process"]["terminal"] = json!(true);
@@ -32,7 +32,8 @@ fn a_terminal_is_on_the_streams_and_the_console_and_leaves_lines_alone() {
     let container = sandbox.create_with(&["--console-socket", console.path()]);
     let (master, name) = console.receive();
     let modes = rustix::termios::tcgetattr(&master).unwrap().output_modes;
-    assert!(!modes.contains(rustix::termios::OutputModes::ONLCR), "{modes:?}");
+    // Who shows it as it is needs the carriage returns: Docker's client has its terminal in raw mode.
+    assert!(modes.contains(rustix::termios::OutputModes::ONLCR), "{modes:?}");
     let mut terminal = Stream::over(master);
     // runc tells the path in the container, or the one that the kernel tells of the master.
     assert!(name.starts_with("/dev/pt"), "{name}");
@@ -58,4 +59,15 @@ fn modes_of_made_mount_targets_are_those_of_mkdir() {
         );
         assert_eq!(mode & 0o7777, 0o755, "{folder}");
     }
+}
+
+#[test]
+fn the_terminal_of_a_foreground_run_leaves_line_feeds_alone() {
+    let sandbox = Sandbox::new();
+    let text = sandbox
+        .run_probe(&["report"], |config| config["process"]["terminal"] = json!(true))
+        .success()
+        .stdout();
+    assert!(!text.contains('\r'), "{text:?}");
+    assert_eq!(Report::parse(&text)["terminal"]["onlcr"], false);
 }

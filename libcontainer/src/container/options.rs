@@ -6,6 +6,7 @@ use crate::{Error, ErrorKind, Result, planner};
 #[derive(Clone, Debug, Default)]
 pub struct CreateOptions {
     pub(crate) console_socket: Option<PathBuf>,
+    pub(crate) plain_lines: bool,
     pub(crate) pidfd_socket: Option<PathBuf>,
     pub(crate) pid_file: Option<PathBuf>,
     pub(crate) no_pivot: bool,
@@ -24,6 +25,14 @@ impl CreateOptions {
     #[must_use]
     pub fn console_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.console_socket = Some(path.into());
+        self
+    }
+
+    /// Leaves line feeds of the terminal as they are, for a reader that shows them on a terminal which returns the
+    /// carriage itself. Otherwise the terminal does it, as every new one.
+    #[must_use]
+    pub fn plain_lines(mut self, yes: bool) -> Self {
+        self.plain_lines = yes;
         self
     }
 
@@ -90,14 +99,7 @@ impl CreateOptions {
 impl CreateOptions {
     /// Every descriptor that is to be passed on must be there.
     pub(super) fn check_preserved(&self) -> Result<()> {
-        for fd in (3u64..).take(usize::try_from(self.preserve_fds).unwrap_or(usize::MAX)) {
-            let path = format!("/proc/self/fd/{fd}");
-            if let Err(error) = std::fs::symlink_metadata(&path) {
-                let message = format!("cannot pass on descriptor {fd} (--preserve-fds): {path}: {error}");
-                return Err(Error::new(ErrorKind::InvalidOption, message));
-            }
-        }
-        Ok(())
+        check_preserved(self.preserve_fds)
     }
 
     /// As the planner takes them: paths absolute, and an error for what this version cannot do.
@@ -117,6 +119,7 @@ impl CreateOptions {
             bundle,
             at_once,
             console_socket: self.console_socket.clone(),
+            plain_lines: self.plain_lines,
             pidfd_socket: self.pidfd_socket.clone(),
             pid_file: self.pid_file.clone(),
             no_pivot: self.no_pivot,
@@ -124,8 +127,21 @@ impl CreateOptions {
             preserve_fds: self.preserve_fds,
             listen_fds: self.listen_fds,
             listen_names: self.listen_names.clone(),
+            ..planner::Options::default()
         })
     }
+}
+
+/// Every one of `count` descriptors from 3 on must be there.
+pub(super) fn check_preserved(count: u32) -> Result<()> {
+    for fd in (3u64..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
+        let path = format!("/proc/self/fd/{fd}");
+        if let Err(error) = std::fs::symlink_metadata(&path) {
+            let message = format!("cannot pass on descriptor {fd} (--preserve-fds): {path}: {error}");
+            return Err(Error::new(ErrorKind::InvalidOption, message));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(feature = "fault-injection")]
