@@ -1,5 +1,6 @@
 //! What the container's process finds.
 
+use integration::differs_from;
 use integration::harness::*;
 use serde_json::json;
 
@@ -63,6 +64,7 @@ fn modes_of_made_mount_targets_are_those_of_mkdir() {
 
 #[test]
 fn the_terminal_of_a_foreground_run_leaves_line_feeds_alone() {
+    differs_from!("runc", "without a terminal of its own it refuses");
     let sandbox = Sandbox::new();
     let text = sandbox
         .run_probe(&["report"], |config| config["process"]["terminal"] = json!(true))
