@@ -22,6 +22,7 @@ mod limits;
 mod place;
 mod processes;
 mod remove;
+pub mod systemd;
 mod wait;
 
 pub use create::{Created, create};
