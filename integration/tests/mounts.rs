@@ -323,6 +323,43 @@ fn later_mounts_are_above_earlier_ones() {
     assert_eq!(report.mount("/tmp/below").unwrap()["source"], "third");
 }
 
+/// Binds of folders of the host in this order, each at a destination; the destinations as the container sees them.
+fn binds_at(sandbox: &Sandbox, destinations: &[&str]) -> Report {
+    sandbox.report(|config| {
+        for (number, destination) in destinations.iter().enumerate() {
+            let folder = sandbox.file(&format!("folder-{number}"));
+            fs::create_dir_all(format!("{folder}/below")).unwrap();
+            config.bind(folder, destination, &["rbind"]);
+        }
+    })
+}
+
+#[test]
+fn binds_beside_each_other_are_where_the_config_says() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.rootfs().join("a/x")).unwrap();
+    fs::create_dir_all(sandbox.rootfs().join("elsewhere")).unwrap();
+    symlink("/elsewhere", sandbox.rootfs().join("a/link")).unwrap();
+    symlink("/missing", sandbox.rootfs().join("a/dangling")).unwrap();
+    // A neighbour, one on a link, one that is missing, one below another, and neighbours of what is covered since.
+    let destinations = ["/a/x", "/a/link", "/a/dangling", "/a/made", "/a/x/below", "/a", "/a/below", "/a/x"];
+    let report = binds_at(&sandbox, &destinations);
+    let places = ["/a/x", "/elsewhere", "/missing", "/a/made", "/a/x/below", "/a", "/a/below", "/a/x"];
+    let root = |mount: &Value| mount["root"].as_str().unwrap_or_default().to_owned();
+    for (number, place) in places.iter().enumerate() {
+        let folder = format!("/folder-{number}");
+        let mounts = report["mounts"].as_array().unwrap().iter();
+        let mut found = mounts.filter(|mount| root(mount).ends_with(&folder));
+        assert_eq!(found.next().unwrap()["destination"], *place, "{folder}");
+        assert!(found.next().is_none(), "{folder} is there once");
+    }
+    // The last ones are in the folder that was mounted on /a, which shows those who look inside.
+    assert!(
+        fs::metadata(sandbox.file("folder-5/x")).unwrap().is_dir(),
+        "a missing target is made where it is seen"
+    );
+}
+
 #[test]
 fn hundreds_of_mounts() {
     let report = Sandbox::new().report(|config| {

@@ -50,6 +50,7 @@ fn answer(program: &'static str, arguments: &mut Arguments) -> Result<u8, String
     };
     match attempt(globals, command, arguments) {
         Ok(code) => Ok(code),
+        Err(Failure::ReaderGone) => Ok(0),
         Err(Failure::HelpAsked) => output::print(&command.help(program)).map(|()| 0).map_err(alone),
         Err(failure) => Err(failure.line(program, Some(command.name))),
     }

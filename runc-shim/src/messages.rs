@@ -27,7 +27,8 @@ pub(crate) const NEEDLESS_CONSOLE_SOCKET: &str =
 pub(crate) const TERMINAL_LOST: &str = "the library did not send the container's terminal";
 pub(crate) const STATUS_UNKNOWN: &str = "the container's process ended, but not as a child of this program";
 pub(crate) const CONFIG_EXISTS: &str = "File config.json exists. Remove it first";
-pub(crate) const BAD_LIST_FORMAT: &str = "invalid format option: table and json are known";
+pub(crate) const BAD_TABLE_FORMAT: &str = "invalid format option: table and json are known";
+pub(crate) const NO_PID_COLUMN: &str = "couldn't find PID field in ps output";
 pub(crate) const BAD_PLAN_FORMAT: &str = "invalid format option: text and json are known";
 
 const PREPARING: &str = "unable to start container process";
@@ -56,9 +57,10 @@ fn after(words: &str, error: &Error) -> String {
 
 fn wrong_status(command: &str, status: Status, error: &Error) -> String {
     match (command, status) {
-        ("kill", _) => after("container not running", error),
+        ("kill" | "pause", _) => after("container not running", error),
         ("start", Status::Stopped) => after("cannot start a container that has stopped", error),
         ("start", Status::Running) => after("cannot start an already running container", error),
+        ("resume", _) => after("container not paused", error),
         ("delete", _) => after("cannot delete container that is not stopped", error),
         _ => error.to_string(),
     }
@@ -222,6 +224,14 @@ pub(crate) fn not_utf8(word: &OsStr) -> String {
     format!("argument {word:?} is not UTF-8")
 }
 
+pub(crate) fn ps_failed(status: std::process::ExitStatus, output: &[u8]) -> String {
+    format!("ps: {status}: {}", String::from_utf8_lossy(output).trim_end())
+}
+
+pub(crate) fn no_pid_in(line: &str) -> String {
+    format!("unable to parse pid in the output of ps: {line:?}")
+}
+
 pub(crate) fn not_a_number(flag: &str, value: &str) -> String {
     format!("invalid value {value:?} for flag {flag}: not a number of descriptors")
 }
@@ -249,6 +259,10 @@ pub(crate) fn wrong_count(command: &str, range: &std::ops::RangeInclusive<usize>
     } else {
         format!("{command:?} requires from {least} to {most} arguments")
     }
+}
+
+pub(crate) fn too_few(command: &str, least: usize) -> String {
+    format!("{command:?} requires a minimum of {least} argument(s)")
 }
 
 pub(crate) fn not_listed(error: &Error) -> String {

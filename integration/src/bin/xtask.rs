@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use integration::bench;
-use integration::xtask::{Error, Result, build, demo, fuzz, symbols, test};
+use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test};
 use lexopt::prelude::*;
 
 const USAGE: &str = "\
 usage: cargo xtask TASK
 
   build      build the static release binary of runc-shim
+  install    build it and install it with manual pages and completions [--prefix DIR] [--runc]
   demo       build it, make a bundle, and run a container from it
   test       run every check and test of the project
   bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
@@ -40,6 +41,9 @@ fn run() -> Result<()> {
     };
     if task == "bench" {
         return bench::run(&bench::Options::parse(args).map_err(usage)?);
+    }
+    if task == "install" {
+        return install::run(&install::Options::parse(args).map_err(usage)?);
     }
     if task == "fuzz" {
         return fuzz::run(&fuzz::Options::parse(args).map_err(usage)?);

@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask build|demo|test|bench|fuzz|symbols`.
+//! The project's tasks: `cargo xtask build|install|demo|test|bench|fuzz|symbols`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 pub mod build;
 pub mod demo;
 pub mod fuzz;
+pub mod install;
 pub mod process;
 pub mod symbols;
 pub mod test;

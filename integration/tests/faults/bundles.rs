@@ -75,6 +75,47 @@ pub(super) fn prepared_volumes() -> Sandbox {
     sandbox
 }
 
+/// The network namespace of this thread, with a device `v0` in it that is to be moved.
+pub(super) struct Network(());
+
+/// Leaves the host's network for one with such a device; `None` where the kernel or iproute2 cannot make it.
+pub(super) fn network() -> Option<Network> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+    Some(Network(())).filter(Network::make_device)
+}
+
+impl Network {
+    /// Makes the device; whether that could be done. The kernel may not have removed the other end of one that is gone.
+    pub(super) fn make_device(&self) -> bool {
+        let script = "ip link delete v1; ip link add v0 mtu 1400 type veth peer name v1 && ip address add 192.0.2.7/24 dev v0 \
+            && ip link set v1 up && ip link set v0 up";
+        Invocation::new(&["sh", "-c", script]).output().code() == 0
+    }
+
+    /// All that `ip` says of `v0` but its number and what changes by itself.
+    pub(super) fn device(&self) -> serde_json::Value {
+        let output = Invocation::new(&["ip", "-json", "address", "show", "v0"]).output().success();
+        let devices: serde_json::Value = serde_json::from_str(&output.stdout()).expect("JSON");
+        let device = &devices[0];
+        let up = device["flags"].as_array().unwrap().contains(&json!("UP"));
+        let addresses = device["addr_info"].as_array().unwrap().iter();
+        let addresses: Vec<_> = addresses
+            .filter(|address| address["scope"] == "global")
+            .map(|address| &address["local"])
+            .collect();
+        json!({ "mtu": device["mtu"], "up": up, "addresses": addresses })
+    }
+}
+
+pub(super) fn network_device() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        config.probe(&["exit", "7"]);
+        config["linux"]["netDevices"] = json!({ "v0": { "name": "moved" } });
+    });
+    sandbox
+}
+
 /// Docker's, with the files that its daemon would have made.
 pub(super) fn docker() -> Sandbox {
     let sandbox = Sandbox::new();

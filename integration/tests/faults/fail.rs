@@ -1,6 +1,7 @@
 //! Every step of a plan fails once.
 
 use integration::harness::*;
+use integration::skip;
 use libcontainer::planner::{Injection, Plan};
 use libcontainer::{Delete, Error, ErrorKind, ExitStatus};
 
@@ -10,22 +11,29 @@ use super::bundles;
 const ERRNO: i32 = libc::EDOM;
 
 fn fails_at_every_step(sandbox: &Sandbox) {
+    fails_at_every_step_and(sandbox, |_| {});
+}
+
+/// `then` is told after each failure whether the container had been created before, and looks at what only the test
+/// knows of.
+fn fails_at_every_step_and(sandbox: &Sandbox, then: impl Fn(bool)) {
     let embedder = Embedder::new(sandbox);
     let (bundle, options) = (embedder.bundle(), embedder.options());
     let plan = embedder.runtime.plan(&embedder.id, &bundle, &options).unwrap();
     for index in 0..plan.entries().len() {
         let options = options.clone().inject([Injection::Fail { index, errno: ERRNO }]);
-        let error = match embedder.runtime.create(&embedder.id, &bundle, &options) {
-            Err(error) => error,
+        let (error, created) = match embedder.runtime.create(&embedder.id, &bundle, &options) {
+            Err(error) => (error, false),
             // The step is behind the gate.
             Ok(container) => {
                 let error = container.start().unwrap_err();
                 embedder.delete(container);
-                error
+                (error, true)
             }
         };
         assert_names(&error, &plan, index);
         assert_eq!(embedder.left(), Vec::<String>::new(), "{error}");
+        then(created);
     }
     let container = embedder.runtime.create(&embedder.id, &bundle, &options).unwrap();
     container.start().unwrap();
@@ -115,6 +123,21 @@ fn a_plan_with_clocks_and_scheduling() {
 fn a_plan_with_prepared_volumes() {
     alone(Host::Native, "fail::a_plan_with_prepared_volumes", || {
         fails_at_every_step(&bundles::prepared_volumes());
+    });
+}
+
+#[test]
+fn a_plan_with_a_network_device() {
+    alone(Host::Native, "fail::a_plan_with_a_network_device", || {
+        let Some(network) = bundles::network() else {
+            skip!("no iproute2, or no veth devices in this kernel");
+        };
+        let before = network.device();
+        fails_at_every_step_and(&bundles::network_device(), |created| match created {
+            false => assert_eq!(network.device(), before),
+            // It ended with the namespace of the container that it had gone to.
+            true => assert!(network.make_device()),
+        });
     });
 }
 

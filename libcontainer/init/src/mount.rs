@@ -5,7 +5,7 @@ use libc::{O_DIRECTORY, O_PATH};
 use crate::attr::MountAttr;
 use crate::op::Op;
 use crate::program::{CText, Program, Text, split};
-use crate::resolve;
+use crate::resolve::{self, Parent};
 use crate::slot::{ROOT, Slot};
 use crate::step::Filesystem;
 use crate::sys::{self, Handle};
@@ -101,13 +101,19 @@ pub(crate) fn reconfigure(program: &Program<'_>, config: Text, target: Text) -> 
     sys::fsconfig_reconfigure(context.fd())
 }
 
-pub(crate) fn attach(
-    program: &Program<'_>,
+pub(crate) fn attach<'a>(
+    program: &Program<'a>,
+    beside: &mut Option<Parent<'a>>,
     tree: Slot,
     target: Text,
     file: bool,
     strict: bool,
 ) -> Result<()> {
+    if !file && !strict && attach_beside(program, beside, tree, target)? {
+        return Ok(());
+    }
+    // What is mounted now may cover the folder.
+    *beside = None;
     let place = place(program.slot(ROOT)?, program.text(target)?, file, strict)?;
     let tree = program.slot(tree)?;
     if strict && target_is(program, target, b"/proc")? && sys::file_system(tree)? != resolve::PROC_MAGIC {
@@ -120,6 +126,20 @@ pub(crate) fn attach(
         }
         other => other,
     }
+}
+
+/// Attaches the tree of a folder by name in the folder of the mount before it, if it can be had that simply. The kernel
+/// does not follow a link that has taken the name, and no folder can be mounted on one.
+fn attach_beside<'a>(
+    program: &Program<'a>,
+    beside: &mut Option<Parent<'a>>,
+    tree: Slot,
+    target: Text,
+) -> Result<bool> {
+    let Ok((folder, name)) = Parent::without_links(beside, program.slot(ROOT)?, program.text(target)?) else {
+        return Ok(false);
+    };
+    Ok(sys::move_mount_to(program.slot(tree)?, folder.fd(), name).is_ok())
 }
 
 fn target_is(program: &Program<'_>, target: Text, path: &[u8]) -> Result<bool> {

@@ -80,7 +80,8 @@ fn make_last(root: i32, path: CText<'_>, file: bool) -> Result<Option<Handle>> {
     }
 }
 
-/// The folder of the node that was made last. The next one is in the same as a rule, which is then not looked up again.
+/// The folder of the node that was made last, or of the mount. The next one is in the same as a rule, which is then not
+/// looked up again.
 pub(crate) struct Parent<'a> {
     path: &'a [u8],
     folder: Handle,
@@ -93,12 +94,29 @@ impl<'a> Parent<'a> {
         root: i32,
         path: CText<'a>,
     ) -> Result<(&'p Handle, CText<'a>)> {
+        Self::opened_by(|folder| target(root, folder, false), last, path)
+    }
+
+    /// As above, but a folder that is there and that no symlink leads to.
+    pub(crate) fn without_links<'p>(
+        last: &'p mut Option<Self>,
+        root: i32,
+        path: CText<'a>,
+    ) -> Result<(&'p Handle, CText<'a>)> {
+        Self::opened_by(|folder| open_strict(root, folder, O_PATH | O_DIRECTORY), last, path)
+    }
+
+    fn opened_by<'p>(
+        open: impl FnOnce(CText<'_>) -> Result<Handle>,
+        last: &'p mut Option<Self>,
+        path: CText<'a>,
+    ) -> Result<(&'p Handle, CText<'a>)> {
         let (folder, name) = split(path)?;
         let parent = match last.take().filter(|parent| parent.path == folder) {
             Some(parent) => parent,
             None => {
                 let absolute = Buffer::from(&[b"/", folder])?;
-                Self { path: folder, folder: target(root, absolute.text()?, false)? }
+                Self { path: folder, folder: open(absolute.text()?)? }
             }
         };
         Ok((&last.insert(parent).folder, name))

@@ -23,6 +23,8 @@ struct Context<'p, 'a> {
     entered: bool,
     /// The folder of the node or link that was made last.
     parent: Option<Parent<'a>>,
+    /// The folder of what was attached last.
+    beside: Option<Parent<'a>>,
     /// The text of `HOME=`, which the environment points to.
     home: Buffer,
     /// The hook that this process will become instead of the program: a copy of the first process made for it.
@@ -51,6 +53,7 @@ pub fn run(program: &mut Program<'_>) -> ! {
         found: None,
         entered: false,
         parent: None,
+        beside: None,
         home: Buffer::new(),
         hook: None,
         output: Output::new(),
@@ -91,6 +94,9 @@ impl<'a> Context<'_, 'a> {
         }
         if !matches!(step, Step::Node { .. } | Step::Link { .. }) {
             self.parent = None;
+        }
+        if !matches!(step, Step::Attach { .. }) {
+            self.beside = None;
         }
         self.namespaces(step)
             .or_else(|| self.file_system(step))
@@ -138,7 +144,9 @@ impl<'a> Context<'_, 'a> {
                 mount::mount_text(program, &mount::Texts { fstype, source, options, flags }, target)
             }
             Step::Reconfigure { config, target } => mount::reconfigure(program, config, target),
-            Step::Attach { tree, target, file, strict } => mount::attach(program, tree, target, file, strict),
+            Step::Attach { tree, target, file, strict } => {
+                mount::attach(program, &mut self.beside, tree, target, file, strict)
+            }
             Step::Attributes { target, ref attr, recursive } => {
                 mount::attributes(program, target, attr, recursive)
             }

@@ -236,6 +236,16 @@ pub fn move_mount(tree: i32, place: i32) -> Result<()> {
     unsafe { call!(MoveMount, SYS_move_mount, tree, empty, place, empty, flags) }.map(drop)
 }
 
+/// Attaches a detached tree on `name` in `folder`, which is not followed if it is a symlink.
+pub fn move_mount_to(tree: i32, folder: i32, name: CText<'_>) -> Result<()> {
+    let empty = CText::literal(c"").as_ptr();
+    // SAFETY: both paths end with NUL and outlive the call.
+    unsafe {
+        call!(MoveMount, SYS_move_mount, tree, empty, folder, name.as_ptr(), libc::MOVE_MOUNT_F_EMPTY_PATH)
+    }
+    .map(drop)
+}
+
 /// `fchdir(2)`.
 pub fn fchdir(fd: i32) -> Result<()> {
     // SAFETY: no pointer is passed.

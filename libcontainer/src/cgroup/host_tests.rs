@@ -195,6 +195,34 @@ fn processes_are_listed_frozen_and_killed_in_every_hierarchy() {
     thaw(&test.dirs()).unwrap();
 }
 
+fn what_keeps_forking_is_frozen_at_every_try(name: &str, keep: impl Fn(&Group) -> bool) {
+    let Some(test) = Place::of(name, keep) else { return };
+    let created = test.create();
+    let mut child = waiting("read x; while :; do sh -c : & wait $!; done");
+    created.cgroups().join(child.id().cast_signed()).unwrap();
+    child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    for _ in 0..20 {
+        freeze(&test.dirs(), SOON).unwrap();
+        assert!(is_frozen(&test.dirs()).unwrap());
+        let frozen = processes(&test.dirs()).unwrap();
+        assert_eq!(processes(&test.dirs()).unwrap(), frozen, "nothing is born or dies meanwhile");
+        thaw(&test.dirs()).unwrap();
+        assert!(!is_frozen(&test.dirs()).unwrap());
+    }
+    kill_all(&test.dirs(), SOON).unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_keeps_forking_is_frozen_on_v1() {
+    what_keeps_forking_is_frozen_at_every_try("fork-freeze-v1", has("freezer"));
+}
+
+#[test]
+fn what_keeps_forking_is_frozen_on_v2() {
+    what_keeps_forking_is_frozen_at_every_try("fork-freeze-v2", unified);
+}
+
 #[test]
 fn v1_alone_kills_a_tree_that_keeps_forking() {
     let Some(test) = Place::of("forks", has("freezer")) else { return };

@@ -114,6 +114,15 @@ impl Container {
         Ok(None)
     }
 
+    /// The host's numbers of all processes in the container's cgroups and those below, in ascending order; none if it is
+    /// stopped. Those that the caller's pid namespace does not show are left out.
+    ///
+    /// # Errors
+    /// As of [`Self::state`], and cgroups that cannot be read.
+    pub fn processes(&self) -> Result<Vec<i32>> {
+        cgroups::processes(&self.current(&self.folder()?)?.cgroups)
+    }
+
     /// A pidfd of the container's first process: to poll for its end, or to forward signals to.
     ///
     /// # Errors

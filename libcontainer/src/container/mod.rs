@@ -9,6 +9,7 @@ mod handle;
 mod kill;
 mod options;
 mod owner;
+mod pause;
 pub(crate) mod record;
 #[cfg(test)]
 mod resctrl_tests;

@@ -6,7 +6,10 @@ mod delete;
 mod features;
 mod kill;
 mod list;
+mod pause;
 mod plan;
+mod ps;
+mod resume;
 mod run;
 mod spec;
 mod start;
@@ -44,6 +47,9 @@ pub(crate) const COMMANDS: &[Command] = &[
     state::COMMAND,
     kill::COMMAND,
     delete::COMMAND,
+    pause::COMMAND,
+    resume::COMMAND,
+    ps::COMMAND,
     list::COMMAND,
     plan::COMMAND,
     spec::COMMAND,
@@ -51,7 +57,7 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 /// Commands of runc that this version does not have.
-const LATER: &[&str] = &["exec", "ps", "events", "update", "pause", "resume", "checkpoint", "restore"];
+const LATER: &[&str] = &["exec", "events", "update", "checkpoint", "restore"];
 
 /// The command called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
