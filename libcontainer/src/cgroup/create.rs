@@ -32,6 +32,20 @@ impl Created {
         &self.made
     }
 
+    /// Opens the cgroups anew, and makes those that are gone.
+    ///
+    /// # Errors
+    /// Failures of the system calls.
+    pub fn reopen(&mut self, placement: &Placement) -> Result<(), CgroupError> {
+        for group in &placement.groups {
+            if Dir::open_if_exists(&group.dir())?.is_none() {
+                make(group, &mut self.made)?;
+            }
+        }
+        self.cgroups = Cgroups::open(placement)?;
+        Ok(())
+    }
+
     /// Keeps what was made and gives up the means to undo it.
     #[must_use]
     pub fn keep(self) -> Cgroups {

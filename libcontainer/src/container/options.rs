@@ -100,19 +100,9 @@ impl CreateOptions {
         Ok(())
     }
 
-    /// As the planner takes them: paths absolute, and an error for what this version cannot do.
-    pub(super) fn for_plan(
-        &self,
-        state: PathBuf,
-        bundle: PathBuf,
-        at_once: bool,
-    ) -> Result<planner::Options> {
-        if self.systemd_cgroup {
-            let message = "the systemd cgroup driver (--systemd-cgroup) is not supported by this version; \
-                           configure the client for cgroupfs";
-            return Err(Error::new(ErrorKind::Unsupported { pointer: String::new() }, message));
-        }
-        Ok(planner::Options {
+    /// As the planner takes them: paths absolute.
+    pub(super) fn for_plan(&self, state: PathBuf, bundle: PathBuf, at_once: bool) -> planner::Options {
+        planner::Options {
             state,
             bundle,
             at_once,
@@ -124,7 +114,7 @@ impl CreateOptions {
             preserve_fds: self.preserve_fds,
             listen_fds: self.listen_fds,
             listen_names: self.listen_names.clone(),
-        })
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use probe::probe;
 
 use crate::cgroup::Layout;
+use crate::cgroup::systemd::{Manager, Systemd};
 use crate::spec::{Config, Membership};
 
 /// What the planner needs to know of the host.
@@ -59,6 +60,9 @@ pub struct Facts {
     /// The resctrl file system, if there is one; asked only if the configuration has an `/linux/intelRdt`.
     #[serde(default)]
     pub resctrl: Option<crate::resctrl::Resctrl>,
+    /// The systemd that is to make the cgroup, if one is.
+    #[serde(default)]
+    pub systemd: Option<Systemd>,
 }
 
 /// A caller without the capabilities to write any id map.
@@ -107,6 +111,8 @@ pub struct Handles {
     pub(crate) sources: BTreeMap<usize, Source>,
     pub(crate) devices: BTreeMap<PathBuf, OwnedFd>,
     pub(crate) namespaces: BTreeMap<u32, OwnedFd>,
+    /// The connection to systemd.
+    pub(crate) systemd: Option<Manager>,
 }
 
 /// The opened source of a bind.

@@ -14,16 +14,18 @@ use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set}
 use super::devices::{self, Devices};
 use super::{Facts, Handles, PathFact, Purpose, Source, Unprivileged, network, resctrl};
 use crate::cgroup;
+use crate::cgroup::systemd::{Manager, Systemd};
 use crate::spec::{Config, Membership, MountKind, Namespaces};
 use crate::sys::namespace;
 use crate::{Error, ErrorKind, Result};
 
-/// Asks the host what the planner needs to know for `config`.
+/// Asks the host what the planner needs to know for `config`; `by_systemd` if systemd is to make the cgroup.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidSpec`] for a namespace that cannot be joined, [`ErrorKind::Os`] if the host cannot be asked.
+/// [`ErrorKind::InvalidSpec`] for a namespace that cannot be joined, [`ErrorKind::Os`] if the host cannot be asked,
+/// [`ErrorKind::Unsupported`] if systemd is needed and cannot be reached.
 /// A bind source or root file system that is missing is a fact, not an error.
-pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
+pub fn probe(config: &Config, purpose: Purpose, by_systemd: bool) -> Result<(Facts, Handles)> {
     let mut handles = Handles::default();
     let root = look(&config.root.path).keep(&mut handles.root);
     let mut sources = BTreeMap::new();
@@ -40,7 +42,10 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
     let Devices { devices, other_devices } = devices::probe(config, &mut handles)?;
     handles.namespaces = namespaces(&config.namespaces)?;
     let (capabilities, last_capability) = own_capabilities()?;
-    let want = cgroup::Want::needed(config.resources.as_ref(), config.cgroups_path.as_deref());
+    let systemd = if by_systemd { Some(systemd(&mut handles)?) } else { None };
+    // What systemd is told is no path, so nothing is relative to the caller.
+    let path = config.cgroups_path.as_deref().filter(|_| !by_systemd);
+    let want = cgroup::Want::needed(config.resources.as_ref(), path);
     let facts = Facts {
         cgroup: cgroup::detect(want)?,
         capabilities,
@@ -55,8 +60,22 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
         missing_net_devices: network::missing_devices(config)?,
         resctrl: resctrl::resctrl(config)?,
         joins_own_network: network::joins_own(config, &handles.namespaces)?,
+        systemd,
     };
     Ok((facts, handles))
+}
+
+/// The host's systemd is root's; everybody else has one of their own. Root of a user namespace is not root to it.
+fn systemd(handles: &mut Handles) -> Result<Systemd> {
+    let is_user = !geteuid().is_root() || !in_first_user_namespace();
+    let manager = handles.systemd.insert(Manager::connect(is_user)?);
+    Ok(manager.facts(is_user)?)
+}
+
+fn in_first_user_namespace() -> bool {
+    // The only one with all ids, as they are.
+    std::fs::read_to_string("/proc/self/uid_map")
+        .is_ok_and(|map| map.split_whitespace().eq(["0", "0", "4294967295"]))
 }
 
 fn too_many_open(mount: usize) -> Error {

@@ -24,6 +24,7 @@ use libcontainer_init::{Slot, Step};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
+use crate::cgroup::systemd::Unit;
 use crate::cgroup::{self, CgroupError};
 use crate::container::record::{LateStep, LaterHooks, Phase, Stored, VERSION};
 use crate::container::store::Claim;
@@ -81,6 +82,8 @@ struct Engine<'a> {
     stored: Stored,
     claim: Option<Claim>,
     cgroup: Option<cgroup::Created>,
+    /// The scope that systemd has made.
+    unit: Option<Unit>,
     /// Descriptors for the child: its copies are made by the clone, ours are dropped after it.
     slots: BTreeMap<Slot, OwnedFd>,
     /// User namespaces that only hold maps, by number.
@@ -102,6 +105,7 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
         stored,
         claim: None,
         cgroup: None,
+        unit: None,
         slots: BTreeMap::new(),
         id_namespaces: Vec::new(),
         link: None,
@@ -133,6 +137,7 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         phase: Phase::Creating,
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
+        unit: launch.plan.unit(),
         resctrl: launch.plan.resctrl(),
         own_pid_namespace: launch.config.namespaces.pid.membership == crate::spec::Membership::New,
         has_process: process.is_some(),

@@ -8,7 +8,7 @@ use libcontainer_init::step::Filesystem;
 use serde_json::{Value, json};
 
 use super::entry::{Action, Actor, Entry, HostStep};
-use super::{Plan, Pool, describe_tree, hooks, scheduling};
+use super::{Plan, Pool, describe_scope, describe_tree, hooks, scheduling};
 use crate::cgroup::Devices;
 use crate::spec::{IdMap, attr, hook_place};
 
@@ -224,6 +224,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
             let first = dirs.last().map(|dir| dir.display().to_string()).unwrap_or_default();
             format!("create cgroup {first}{more}")
         }
+        HostStep::StartUnit(scope) => describe_scope::start(scope),
         HostStep::Limit(write) => format!("write {:?} to {}", write.value, write.file),
         HostStep::Devices(devices) => device_policy(devices),
         HostStep::JoinCgroup => "move the process into the cgroup".into(),

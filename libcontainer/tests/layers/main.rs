@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("resctrl", &["error", "cgroup"]),
     ("facts", &["error", "sys", "spec", "cgroup", "resctrl"]),
     ("planner", &["status", "error", "spec", "seccomp", "cgroup", "resctrl", "facts", "init"]),
-    ("container::record", &["error", "sys", "spec", "resctrl"]),
+    ("container::record", &["error", "sys", "spec", "cgroup", "resctrl"]),
     ("container::store", &["error", "id", "sys", "container::record"]),
     (
         "launch",
@@ -66,7 +66,10 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// What the planner, which is pure, may use of modules that are not.
 const PLANNER_USES: &[(&str, &[&str])] = &[
-    ("cgroup", &["place", "limits", "Placement", "Limits", "Write", "Devices", "Layout", "Hierarchy"]),
+    (
+        "cgroup",
+        &["place", "limits", "systemd", "Placement", "Limits", "Write", "Devices", "Layout", "Hierarchy"],
+    ),
     ("resctrl", &["Group", "Membership", "disagreement"]),
     ("facts", &["Facts", "PathFact", "Unprivileged"]),
     ("init", &["step", "slot", "attr", "Step", "Slot", "Text", "Words", "List"]),

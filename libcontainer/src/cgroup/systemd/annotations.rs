@@ -16,7 +16,10 @@ const PREFIX: &str = "org.systemd.property.";
 /// A value that cannot be read, with the annotation's JSON pointer.
 pub(super) fn properties(annotations: &BTreeMap<String, String>) -> Result<Vec<Property>, CgroupError> {
     let named = annotations.iter().filter_map(|(key, value)| Some((key, key.strip_prefix(PREFIX)?, value)));
-    named.filter(|(_, name, _)| !name.is_empty()).map(|(key, name, value)| property(key, name, value)).collect()
+    named
+        .filter(|(_, name, _)| !name.is_empty())
+        .map(|(key, name, value)| property(key, name, value))
+        .collect()
 }
 
 fn property(key: &str, name: &str, given: &str) -> Result<Property, CgroupError> {
@@ -27,7 +30,8 @@ fn property(key: &str, name: &str, given: &str) -> Result<Property, CgroupError>
     let property = match seconds(name) {
         None => Property::new(name, value),
         Some(stem) => {
-            let value = value.in_microseconds().ok_or_else(|| invalid("is not a number of seconds".into()))?;
+            let value =
+                value.in_microseconds().ok_or_else(|| invalid("is not a number of seconds".into()))?;
             Property::new(&format!("{stem}USec"), value)
         }
     };
@@ -45,8 +49,10 @@ mod tests {
     use crate::cgroup::systemd::value::Value;
 
     fn one(name: &str, value: &str) -> Result<Property, CgroupError> {
-        let mut found =
-            properties(&BTreeMap::from([(format!("{PREFIX}{name}"), value.to_owned()), ("org.x".into(), "y".into())]))?;
+        let mut found = properties(&BTreeMap::from([
+            (format!("{PREFIX}{name}"), value.to_owned()),
+            ("org.x".into(), "y".into()),
+        ]))?;
         assert_eq!(found.len(), 1, "{found:?}");
         Ok(found.remove(0))
     }
@@ -75,7 +81,8 @@ mod tests {
 
     #[test]
     fn other_annotations_are_none() {
-        let others = BTreeMap::from([(PREFIX.to_owned(), "5".to_owned()), ("org.criu.config".into(), "/x".into())]);
+        let others =
+            BTreeMap::from([(PREFIX.to_owned(), "5".to_owned()), ("org.criu.config".into(), "/x".into())]);
         assert_eq!(properties(&others).unwrap(), []);
     }
 
@@ -88,6 +95,9 @@ mod tests {
         );
         let error = one("TimeoutStopSec", "'5'").unwrap_err();
         assert!(error.to_string().ends_with("is not a number of seconds"), "{error}");
-        assert_eq!(one("a/b~c", "").unwrap_err().pointer(), Some("/annotations/org.systemd.property.a~1b~0c"));
+        assert_eq!(
+            one("a/b~c", "").unwrap_err().pointer(),
+            Some("/annotations/org.systemd.property.a~1b~0c")
+        );
     }
 }

@@ -25,7 +25,12 @@ const EXISTS: &str = "org.freedesktop.systemd1.UnitExists";
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 
 const fn manager(name: &'static str) -> Method {
-    Method { owner: "org.freedesktop.systemd1", path: "/org/freedesktop/systemd1", interface: INTERFACE, name }
+    Method {
+        owner: "org.freedesktop.systemd1",
+        path: "/org/freedesktop/systemd1",
+        interface: INTERFACE,
+        name,
+    }
 }
 
 /// A connection to systemd.
@@ -86,12 +91,14 @@ impl Manager {
         let version = self.property("Version")?;
         // That of the host's systemd is the root, wherever it says that it is.
         let control_group = if user { self.property("ControlGroup")? } else { String::new() };
-        let version = number(&version).ok_or_else(|| failed("Version", format!("{version:?} is no version")))?;
+        let version =
+            number(&version).ok_or_else(|| failed("Version", format!("{version:?} is no version")))?;
         Ok(Systemd { version, user, control_group })
     }
 
     fn property(&mut self, name: &'static str) -> Result<String, CgroupError> {
-        let answer = self.bus.call(GET, vec![INTERFACE.into(), name.into()]).map_err(|why| failed(name, why))?;
+        let answer =
+            self.bus.call(GET, vec![INTERFACE.into(), name.into()]).map_err(|why| failed(name, why))?;
         match answer.arguments.first() {
             Some(Variant::Variant(value)) => match &**value {
                 Variant::Str(text) => Ok(text.as_str().to_owned()),
@@ -145,16 +152,17 @@ impl Manager {
     ///
     /// # Errors
     /// Jobs that end otherwise than well.
-    pub fn stop(&mut self, unit: &str) -> Result<(), CgroupError> {
-        let what = format!("stop {unit}");
+    pub fn stop(&mut self, unit: &Unit) -> Result<(), CgroupError> {
+        let what = format!("stop {}", unit.name);
         let failed = |why: Trouble| refused(&what, &why, &[]);
         self.subscribe().map_err(failed)?;
-        let result = match self.bus.call(manager("StopUnit"), vec![unit.into(), "replace".into()]) {
-            Ok(answer) => self.result(answer).map_err(failed)?,
-            Err(Trouble::Error(name, _)) if name == NO_SUCH_UNIT => return Ok(()),
-            Err(why) => return Err(failed(why)),
-        };
-        self.forget(unit).map_err(failed)?;
+        let result =
+            match self.bus.call(manager("StopUnit"), vec![unit.name.as_str().into(), "replace".into()]) {
+                Ok(answer) => self.result(answer).map_err(failed)?,
+                Err(Trouble::Error(name, _)) if name == NO_SUCH_UNIT => return Ok(()),
+                Err(why) => return Err(failed(why)),
+            };
+        self.reset(unit).map_err(failed)?;
         if result == "done" {
             return Ok(());
         }
@@ -165,14 +173,14 @@ impl Manager {
     ///
     /// # Errors
     /// Properties that systemd refuses.
-    pub fn set(&mut self, unit: &str, properties: &[Property]) -> Result<(), CgroupError> {
+    pub fn set(&mut self, unit: &Unit, properties: &[Property]) -> Result<(), CgroupError> {
         if properties.is_empty() {
             return Ok(());
         }
-        let failed = |why: Trouble| refused(&format!("set properties of {unit}"), &why, properties);
+        let failed = |why: Trouble| refused(&format!("set properties of {}", unit.name), &why, properties);
         let asked = properties.iter().map(|property| pair(&property.name, variant(&property.value)?));
         let asked = list("(sv)", asked).map_err(|wrong| failed(Trouble::Garbled(wrong)))?;
-        let arguments = vec![unit.into(), Variant::Bool(true), asked];
+        let arguments = vec![unit.name.as_str().into(), Variant::Bool(true), asked];
         self.bus.call(manager("SetUnitProperties"), arguments).map(drop).map_err(failed)
     }
 
@@ -205,13 +213,9 @@ impl Manager {
         }
     }
 
-    fn reset(&mut self, unit: &Unit) -> Result<(), Trouble> {
-        self.forget(&unit.name)
-    }
-
     /// Ends the memory of a unit that has failed.
-    fn forget(&mut self, unit: &str) -> Result<(), Trouble> {
-        match self.bus.call(manager("ResetFailedUnit"), vec![unit.into()]) {
+    fn reset(&mut self, unit: &Unit) -> Result<(), Trouble> {
+        match self.bus.call(manager("ResetFailedUnit"), vec![unit.name.as_str().into()]) {
             Err(Trouble::Error(name, _)) if name == NO_SUCH_UNIT => Ok(()),
             other => other.map(drop),
         }
@@ -245,7 +249,9 @@ fn failed(what: &str, why: impl std::fmt::Display) -> CgroupError {
 /// The error of a call; a property that systemd names is one of the configuration's.
 fn refused(what: &str, why: &Trouble, properties: &[Property]) -> CgroupError {
     let named = |property: &&Property| match why {
-        Trouble::Error(_, said) => said.split(|c: char| !c.is_alphanumeric()).any(|word| word == property.name),
+        Trouble::Error(_, said) => {
+            said.split(|c: char| !c.is_alphanumeric()).any(|word| word == property.name)
+        }
         _ => false,
     };
     let pointer = properties.iter().find(named).and_then(|property| property.pointer.clone());

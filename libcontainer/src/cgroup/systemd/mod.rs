@@ -7,6 +7,7 @@ mod annotations;
 mod bus;
 mod manager;
 mod name;
+mod properties;
 mod text;
 mod value;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use manager::Manager;
 pub use name::Unit;
+pub use properties::properties;
 pub use value::{Property, Type, Value};
 
 /// What the planner has to know of a systemd.

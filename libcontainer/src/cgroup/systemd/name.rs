@@ -16,6 +16,9 @@ pub struct Unit {
     pub name: String,
     /// The slice that it is in, `system.slice` for example.
     pub slice: String,
+    /// Whether it is known to the systemd of a user, and not to the host's.
+    #[serde(default)]
+    pub user: bool,
 }
 
 impl Unit {
@@ -37,10 +40,7 @@ impl Unit {
             "" => "system.slice",
             slice => slice,
         };
-        let unit = Self {
-            name: format!("{prefix}-{name}.scope"),
-            slice: slice.to_owned(),
-        };
+        let unit = Self { name: format!("{prefix}-{name}.scope"), slice: slice.to_owned(), user };
         unit.check(path.unwrap_or(id), name)?;
         Ok(unit)
     }
@@ -142,7 +142,10 @@ mod tests {
     fn without_a_path_it_is_runc_s_default() {
         for path in [None, Some("")] {
             let unit = Unit::of(path, "web", false).unwrap();
-            assert_eq!(unit, Unit { name: "runc-web.scope".into(), slice: "system.slice".into() });
+            assert_eq!(
+                unit,
+                Unit { name: "runc-web.scope".into(), slice: "system.slice".into(), user: false }
+            );
             assert_eq!(Unit::of(path, "web", true).unwrap().slice, "user.slice");
         }
     }

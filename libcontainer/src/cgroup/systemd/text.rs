@@ -91,11 +91,15 @@ impl<'t> Reader<'t> {
             Some(Type::Array(element)) => Some(Type::clone(element)),
             Some(_) => return Err("an array was not expected".to_owned()),
         };
-        let items = self.items(']', |_| Ok(()), |reader| {
-            let item = reader.value(element.as_ref())?;
-            element.get_or_insert_with(|| item.kind());
-            Ok(item)
-        })?;
+        let items = self.items(
+            ']',
+            |_| Ok(()),
+            |reader| {
+                let item = reader.value(element.as_ref())?;
+                element.get_or_insert_with(|| item.kind());
+                Ok(item)
+            },
+        )?;
         let element = element.ok_or("an empty array must name its type, as @as []")?;
         Ok(Value::Array(element, items))
     }
@@ -241,7 +245,11 @@ fn number(word: &str, expected: Option<&Type>) -> Result<Value, String> {
         Some(digits) => (if word.starts_with('-') { -1 } else { 1 }, digits),
         None => (1, word),
     };
-    let is_double = |digits: &str| !digits.starts_with("0x") && digits.contains(['.', 'e', 'E']);
+    let is_double = |digits: &str| {
+        digits.starts_with(['.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+            && !digits.starts_with("0x")
+            && digits.contains(['.', 'e', 'E'])
+    };
     let expected = match expected {
         Some(expected) => expected,
         None if is_double(digits) => &Type::F64,

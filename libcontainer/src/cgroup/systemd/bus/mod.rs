@@ -16,13 +16,14 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
+    socket_with,
 };
 use zbus::Variant;
 
 pub(super) use address::{Socket, sockets};
-pub(super) use wire::{Method, list, tuple, variant};
 use wire::{ERROR, Message, RETURN, SIGNAL};
+pub(super) use wire::{Method, list, tuple, variant};
 
 /// How long an answer may take: systemd answers nobody while it reloads its units, which takes a minute on busy hosts.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -101,19 +102,21 @@ impl Bus {
     }
 
     /// Has the kernel say who we are (EXTERNAL). Naming a user of ours instead would be wrong in a user namespace.
+    ///
+    /// All of it is sent at once, and nothing before the answer: systemd would leave what it reads together with the
+    /// `BEGIN` lie until more comes.
     fn authenticate(&mut self) -> Result<(), Trouble> {
-        self.send(b"\0AUTH EXTERNAL\r\nDATA\r\n")?;
+        self.send(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")?;
         loop {
             let line = self.line()?;
             let word = line.split(' ').next().unwrap_or_default();
             match word {
                 "DATA" => {}
-                "OK" => break,
+                "OK" => return Ok(()),
                 "REJECTED" | "ERROR" => return Err(Trouble::Refused(line)),
                 _ => return Err(Trouble::Garbled(format!("{line:?} is no answer to a handshake"))),
             }
         }
-        self.send(b"BEGIN\r\n")
     }
 
     fn line(&mut self) -> Result<String, Trouble> {

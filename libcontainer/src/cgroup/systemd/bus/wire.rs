@@ -1,7 +1,8 @@
 //! Messages of a bus as bytes, by the wire format that zbus has.
 
+use serde::ser::{Serialize, SerializeSeq, SerializeStruct, Serializer};
 use zbus::wire::serialized::{Context, Data};
-use zbus::wire::{LE, BE, to_bytes};
+use zbus::wire::{BE, Endian, LE, to_bytes, to_bytes_for_signature};
 use zbus::{Array, ObjectPath, Signature, Structure, Variant};
 
 use crate::cgroup::systemd::value::{Type, Value};
@@ -10,6 +11,9 @@ use crate::cgroup::systemd::value::{Type, Value};
 const LONGEST: usize = 16 << 20;
 /// The bytes that tell how long a message is.
 pub(super) const START: usize = 16;
+
+/// The type of a head.
+const HEAD: &str = "(yyyyuua(yv))";
 
 const CALL: u8 = 1;
 pub(super) const RETURN: u8 = 2;
@@ -51,47 +55,79 @@ pub(super) struct Message {
 }
 
 /// The bytes of a call. The owner is left out where there is nobody but systemd.
-pub(super) fn call(method: Method, serial: u32, on_bus: bool, arguments: Vec<Variant<'_>>) -> Result<Vec<u8>, String> {
-    let body = structure(arguments)?;
-    let body = match &body {
-        Some(body) => Some((encode(body)?, bare(body)?)),
-        None => None,
-    };
-    let length = body.as_ref().map_or(0, |(bytes, _)| bytes.len());
-
-    let text = |text: &'static str| Variant::from(text);
+pub(super) fn call(
+    method: Method,
+    serial: u32,
+    on_bus: bool,
+    arguments: Vec<Variant<'_>>,
+) -> Result<Vec<u8>, String> {
     let path = ObjectPath::try_from(method.path).map_err(|error| error.to_string())?;
-    let mut fields =
-        vec![(PATH, Variant::from(path)), (INTERFACE, text(method.interface)), (MEMBER, text(method.name))];
-    if on_bus {
-        fields.push((DESTINATION, text(method.owner)));
-    }
-    if let Some((_, signature)) = &body {
-        fields.push((SIGNATURE, Variant::from(signature.clone())));
-    }
-    let head = vec![
-        Variant::U8(b'l'),
-        Variant::U8(CALL),
-        Variant::U8(0),
-        Variant::U8(1),
-        Variant::U32(u32::try_from(length).map_err(|_| "too many arguments".to_owned())?),
-        Variant::U32(serial),
-        header_fields(fields)?,
+    let mut fields = vec![
+        (PATH, Variant::from(path)),
+        (INTERFACE, Variant::from(method.interface)),
+        (MEMBER, Variant::from(method.name)),
     ];
-    let Some(head) = structure(head)? else { return Err("a message without head".to_owned()) };
-    let mut message = encode(&head)?;
+    if on_bus {
+        fields.push((DESTINATION, Variant::from(method.owner)));
+    }
+    message(LE, (CALL, serial), fields, arguments)
+}
+
+/// The bytes of a message of a kind, with its serial number.
+pub(super) fn message(
+    order: Endian,
+    (kind, serial): (u8, u32),
+    fields: Vec<(u8, Variant<'_>)>,
+    arguments: Vec<Variant<'_>>,
+) -> Result<Vec<u8>, String> {
+    let context = Context::new(order, 0);
+    let (body, signature) = match structure(arguments)? {
+        Some(body) => {
+            let bytes = to_bytes(context, &body).map_err(|error| error.to_string())?;
+            (bytes.bytes().to_vec(), Some(body.signature().to_string_no_parens()))
+        }
+        None => (Vec::new(), None),
+    };
+    let fields = Fields { fields, body: signature.as_deref() };
+    let length = u32::try_from(body.len()).map_err(|_| "too many arguments".to_owned())?;
+    let mark = if order == LE { b'l' } else { b'B' };
+    let head = (mark, kind, 0u8, 1u8, length, serial, fields);
+    let head = to_bytes_for_signature(context, HEAD, &head).map_err(|error| error.to_string())?;
+    let mut message = head.bytes().to_vec();
     message.resize(message.len().next_multiple_of(8), 0);
-    message.extend(body.into_iter().flat_map(|(bytes, _)| bytes));
+    message.extend(body);
     Ok(message)
 }
 
-fn header_fields(fields: Vec<(u8, Variant<'_>)>) -> Result<Variant<'_>, String> {
-    let mut array = Array::new(&signature("(yv)")?);
-    for (code, value) in fields {
-        let pair = structure(vec![Variant::U8(code), Variant::Variant(Box::new(value))])?;
-        pair.map_or(Ok(()), |pair| array.append(pair.into())).map_err(|error| error.to_string())?;
+/// The fields of a head. The signature of a body is one of a structure without the brackets, which only here is one.
+struct Fields<'f> {
+    fields: Vec<(u8, Variant<'f>)>,
+    body: Option<&'f str>,
+}
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_seq(None)?;
+        for field in &self.fields {
+            fields.serialize_element(field)?;
+        }
+        if let Some(body) = self.body {
+            fields.serialize_element(&(SIGNATURE, Bare(body)))?;
+        }
+        fields.end()
     }
-    Ok(Variant::Array(array))
+}
+
+/// A signature in a variant, as it is written.
+struct Bare<'s>(&'s str);
+
+impl Serialize for Bare<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut variant = serializer.serialize_struct("Variant", 2)?;
+        variant.serialize_field("signature", &Signature::Signature)?;
+        variant.serialize_field("value", self.0)?;
+        variant.end()
+    }
 }
 
 /// `None` without any field, which the format has no structure for.
@@ -104,16 +140,6 @@ fn structure(fields: Vec<Variant<'_>>) -> Result<Option<Structure<'_>>, String> 
         builder.push_value(field);
     }
     builder.build().map(Some).map_err(|error| error.to_string())
-}
-
-fn encode(structure: &Structure<'_>) -> Result<Vec<u8>, String> {
-    let bytes = to_bytes(Context::new(LE, 0), structure).map_err(|error| error.to_string())?;
-    Ok(bytes.bytes().to_vec())
-}
-
-/// The signature of a body: that of its structure without the brackets.
-fn bare(body: &Structure<'_>) -> Result<Signature, String> {
-    signature(&body.signature().to_string_no_parens())
 }
 
 fn signature(text: &str) -> Result<Signature, String> {
@@ -198,7 +224,7 @@ impl Message {
         let order = if bytes.first() == Some(&b'l') { LE } else { BE };
         let data = Data::new(bytes, Context::new(order, 0));
         let (head, read): (Structure<'_>, usize) =
-            data.deserialize_for_dynamic_signature("(yyyyuua(yv))").map_err(|error| error.to_string())?;
+            data.deserialize_for_dynamic_signature(HEAD).map_err(|error| error.to_string())?;
         let mut message = Self { body: read.next_multiple_of(8), ..Self::default() };
         message.context = Some(Context::new(order, 0));
         let mut parts = head.into_fields().into_iter();
@@ -243,5 +269,9 @@ impl Message {
 }
 
 fn owned(body: Structure<'_>) -> Vec<Variant<'static>> {
-    body.into_fields().into_iter().filter_map(|field| field.try_into_owned().ok()).map(Variant::from).collect()
+    body.into_fields()
+        .into_iter()
+        .filter_map(|field| field.try_into_owned().ok())
+        .map(Variant::from)
+        .collect()
 }
