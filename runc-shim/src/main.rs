@@ -4,6 +4,7 @@
 mod cli;
 mod commands;
 mod dispositions;
+mod duration;
 #[cfg(target_arch = "x86_64")]
 mod entry;
 mod failure;

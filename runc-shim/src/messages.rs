@@ -28,6 +28,7 @@ pub(crate) const TERMINAL_LOST: &str = "the library did not send the container's
 pub(crate) const STATUS_UNKNOWN: &str = "the container's process ended, but not as a child of this program";
 pub(crate) const CONFIG_EXISTS: &str = "File config.json exists. Remove it first";
 pub(crate) const BAD_TABLE_FORMAT: &str = "invalid format option: table and json are known";
+pub(crate) const NO_INTERVAL: &str = "duration interval must be greater than 0";
 pub(crate) const NO_PID_COLUMN: &str = "couldn't find PID field in ps output";
 pub(crate) const BAD_PLAN_FORMAT: &str = "invalid format option: text and json are known";
 
@@ -222,6 +223,14 @@ pub(crate) fn not_boolean(value: &OsStr) -> String {
 
 pub(crate) fn not_utf8(word: &OsStr) -> String {
     format!("argument {word:?} is not UTF-8")
+}
+
+pub(crate) fn not_running(id: &str) -> String {
+    format!("container with id {id} is not running")
+}
+
+pub(crate) fn bad_duration(text: &str) -> String {
+    format!("invalid duration {text:?}: 5s, 100ms and 1m30s are examples")
 }
 
 pub(crate) fn ps_failed(status: std::process::ExitStatus, output: &[u8]) -> String {

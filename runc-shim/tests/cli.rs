@@ -145,7 +145,7 @@ fn unknown_flags_and_commands_are_named_on_one_line() {
 #[test]
 fn commands_of_later_versions_are_refused_by_name() {
     let shim = Shim::new();
-    for command in ["exec", "events", "update", "checkpoint", "restore"] {
+    for command in ["exec", "update", "checkpoint", "restore"] {
         let line = shim.run(&[command, "--anything", "web"]).failed();
         assert!(line.contains(&format!("{command} is not supported by this version")), "{line}");
     }

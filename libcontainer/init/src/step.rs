@@ -92,6 +92,24 @@ pub enum Step {
         /// root could neither be attached unseen nor pivoted to.
         detach_parent: Option<Text>,
     },
+    /// Copies a tree of this namespace as it is on the host: for a host that may not mount, and so lends nothing.
+    TakeTree {
+        /// The path on the host.
+        path: Text,
+        /// Where the copy is put.
+        slot: Slot,
+        /// Whether mounts below come along.
+        recursive: bool,
+    },
+    /// Changes a tree that is not yet on its place.
+    SetTree {
+        /// Where the tree is.
+        tree: Slot,
+        /// What.
+        attr: MountAttr,
+        /// Whether the mounts below change too.
+        recursive: bool,
+    },
     /// Puts the detached root file system (slot ROOT) on its path.
     AttachRoot {
         /// The path on the host.
@@ -304,7 +322,7 @@ pub enum Step {
     },
     /// Gives up gaining privileges by exec.
     NoNewPrivileges,
-    /// Loads the seccomp filter.
+    /// Loads the seccomp filter; if that has a listener, it goes to the host with the end of this turn.
     Seccomp {
         /// `SECCOMP_FILTER_FLAG_*`.
         flags: u32,

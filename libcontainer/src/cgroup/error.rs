@@ -68,6 +68,14 @@ pub enum CgroupError {
         /// How long was waited.
         seconds: f32,
     },
+    /// A control file does not hold what the kernel documents.
+    #[error("{}: unexpected contents: {found:?}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The beginning of what was found.
+        found: String,
+    },
     /// A system call failed.
     #[error(transparent)]
     System(Box<SystemFailure>),

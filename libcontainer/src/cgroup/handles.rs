@@ -5,7 +5,7 @@ use rustix::io::Errno;
 
 use super::devices::{Devices, Instruction};
 use super::dir::Dir;
-use super::{CgroupError, Placement, Write, bpf};
+use super::{CgroupError, Missing, Placement, Write, bpf};
 
 /// The open cgroups of a container.
 #[derive(Debug)]
@@ -61,21 +61,24 @@ impl Cgroups {
     }
 
     fn write(&self, write: &Write) -> Result<(), CgroupError> {
-        let has = |group: &&Opened| group.controllers.iter().any(|name| name == write.controller);
+        let has = |group: &&Opened| group.controllers.iter().any(|name| name == write.controller());
         let group = self.0.iter().find(has).or_else(|| self.0.iter().find(|group| group.unified));
         let Some(group) = group else {
-            let reason = format!("the container has no cgroup with the {} controller", write.controller);
+            let reason = format!("the container has no cgroup with the {} controller", write.controller());
             return Err(CgroupError::unsupported(&write.pointer, reason));
         };
         refuse_below_usage(&group.dir, write)?;
-        match group.dir.write(&write.file, &write.value) {
-            Err(error) if write.optional && error.errno() == Some(Errno::NOENT) => Ok(()),
-            Err(error) => {
-                let hint = error.errno().and_then(write_hint);
-                Err(error.with_pointer(&write.pointer).with_hint(hint))
-            }
-            Ok(()) => Ok(()),
-        }
+        let written = group.dir.write(&write.file, &write.value);
+        let is_missing = matches!(&written, Err(error) if error.errno() == Some(Errno::NOENT));
+        let written = match &write.missing {
+            Missing::Skip if is_missing => Ok(()),
+            Missing::Instead { file, value } if is_missing => group.dir.write(file, value),
+            _ => written,
+        };
+        written.map_err(|error| {
+            let hint = error.errno().and_then(write_hint);
+            error.with_pointer(&write.pointer).with_hint(hint)
+        })
     }
 
     /// Puts device rules into force.
@@ -136,8 +139,8 @@ fn refuse_below_usage(dir: &Dir, write: &Write) -> Result<(), CgroupError> {
     let (Some(file), Ok(limit)) = (write.usage, write.value.parse::<u64>()) else { return Ok(()) };
     let used = dir.read_if_exists(file)?.and_then(|text| text.trim().parse::<u64>().ok());
     match used {
-        Some(used) if used > limit => {
-            let reason = format!("is below the current usage of {used}, and checkBeforeUpdate is set");
+        Some(used) if used >= limit => {
+            let reason = format!("is not above the current usage of {used}, and checkBeforeUpdate is set");
             Err(CgroupError::invalid(&write.pointer, limit, reason))
         }
         _ => Ok(()),

@@ -48,12 +48,12 @@ impl Place {
     }
 
     fn create(&self) -> Created {
-        create(&self.placement, &Limits::default()).unwrap()
+        create(&self.placement, &Controllers::default()).unwrap()
     }
 
-    fn limits(&self, resources: Value) -> Limits {
+    fn writes(&self, resources: Value) -> Writes {
         let resources: LinuxResources = serde_json::from_value(resources).unwrap();
-        limits(Some(&resources), &self.layout).unwrap()
+        writes(&Limits::new(Some(&resources)).unwrap(), &self.layout).unwrap()
     }
 }
 
@@ -144,7 +144,7 @@ fn an_existing_cgroup_is_used_only_if_it_is_empty() {
 
     let mut child = waiting("read x");
     first.cgroups().join(child.id().cast_signed()).unwrap();
-    let error = create(&test.placement, &Limits::default()).unwrap_err();
+    let error = create(&test.placement, &Controllers::default()).unwrap_err();
     assert!(error.to_string().starts_with("container's cgroup is not empty: 1 process"), "{error}");
     kill_all(&test.dirs(), SOON).unwrap();
     child.wait().unwrap();
@@ -154,7 +154,7 @@ fn a_frozen_cgroup_is_refused(name: &str, keep: impl Fn(&Group) -> bool) {
     let Some(test) = Place::of(name, keep) else { return };
     test.create();
     freeze(&test.dirs(), SOON).unwrap();
-    let error = create(&test.placement, &Limits::default()).unwrap_err();
+    let error = create(&test.placement, &Controllers::default()).unwrap_err();
     assert!(error.to_string().starts_with("container's cgroup unexpectedly frozen"), "{error}");
     thaw(&test.dirs()).unwrap();
     test.create();
@@ -307,24 +307,21 @@ fn what_the_limits_need_is_enabled_from_the_top() {
     let control = test.layout.v2.as_ref().unwrap().mount.join("cgroup.subtree_control");
     let enabled_before = fs::read_to_string(&control).unwrap().contains(controller.as_str());
     test.placement.groups[0].path.push_str("/a");
-    let write = Write {
-        controller: controller.clone().leak(),
-        file: "unused".into(),
-        value: String::new(),
-        pointer: String::new(),
-        optional: true,
-        usage: None,
-    };
-    let limits = Limits { writes: vec![write.clone()], ..Limits::default() };
-    let created = create(&test.placement, &limits).unwrap();
+    let wanted = Controllers { needed: vec![controller.clone()], offered: Vec::new() };
+    let created = create(&test.placement, &wanted).unwrap();
     let enabled = fs::read_to_string(test.dirs()[0].join("cgroup.controllers")).unwrap();
     assert!(enabled.split_whitespace().any(|name| name == controller), "{enabled}");
     created.undo().unwrap();
 
-    let limits = Limits { writes: vec![Write { controller: "nonesuch", ..write }], ..Limits::default() };
-    let error = create(&test.placement, &limits).unwrap_err();
+    let wanted = Controllers { needed: vec!["nonesuch".to_owned()], offered: Vec::new() };
+    let error = create(&test.placement, &wanted).unwrap_err();
     assert!(error.to_string().contains("\"+nonesuch\" to"), "{error}");
     assert!(!test.dirs()[0].exists(), "a failed creation leaves nothing");
+    let offered = vec!["nonesuch".to_owned(), controller.clone()];
+    let created = create(&test.placement, &Controllers { needed: Vec::new(), offered }).unwrap();
+    let enabled = fs::read_to_string(test.dirs()[0].join("cgroup.controllers")).unwrap();
+    assert!(enabled.split_whitespace().any(|name| name == controller), "what can be had is had: {enabled}");
+    created.undo().unwrap();
     if !enabled_before {
         fs::write(&control, format!("-{controller}")).unwrap();
     }
@@ -370,8 +367,8 @@ fn devices_are_restricted(name: &str, keep: impl Fn(&Group) -> bool) {
         {"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"}
     ]}))
     .unwrap();
-    let limits = limits(Some(&resources), &layout).unwrap();
-    created.cgroups().restrict_devices(&limits.devices).unwrap();
+    let rules = Limits::new(Some(&resources)).unwrap().devices;
+    created.cgroups().restrict_devices(&devices(&rules, &layout).unwrap()).unwrap();
     assert!(!may_open(&created, (1, 1)), "mem is not in the rules");
     assert!(may_open(&created, (1, 5)), "zero is a default");
     assert!(may_open(&created, (1, 11)), "kmsg is allowed by the rules");
@@ -404,13 +401,13 @@ fn limits_are_what_the_kernel_reads_back_in_either_order_of_change() {
     assert_ne!(read("cpuset", "cpuset.mems"), "");
     for mebibytes in [64_i64, 16, 256] {
         let bytes = mebibytes << 20;
-        let limits = test.limits(json!({
+        let writes = test.writes(json!({
             "memory": {"limit": bytes, "reservation": bytes / 2},
             "cpu": {"shares": 512, "quota": mebibytes * 1000, "period": 100_000, "cpus": "0", "mems": "0"},
             "pids": {"limit": 7}
         }));
-        created.cgroups().apply(&limits.writes).unwrap();
-        created.cgroups().apply(&limits.late).unwrap();
+        created.cgroups().apply(&writes.early).unwrap();
+        created.cgroups().apply(&writes.late).unwrap();
         assert_eq!(read("memory", "memory.limit_in_bytes"), bytes.to_string());
         assert_eq!(read("memory", "memory.soft_limit_in_bytes"), (bytes / 2).to_string());
         assert_eq!(read("cpu", "cpu.shares"), "512");
@@ -424,8 +421,8 @@ fn limits_are_what_the_kernel_reads_back_in_either_order_of_change() {
 fn a_refused_limit_names_pointer_file_and_value() {
     let Some(test) = Place::of("refused", has("cpu")) else { return };
     let created = test.create();
-    let limits = test.limits(json!({"cpu": {"period": 7}}));
-    let error = created.cgroups().apply(&limits.writes).unwrap_err();
+    let writes = test.writes(json!({"cpu": {"period": 7}}));
+    let error = created.cgroups().apply(&writes.early).unwrap_err();
     assert_eq!(error.pointer(), Some("/linux/resources/cpu/period"));
     assert_eq!(error.errno(), Some(rustix::io::Errno::INVAL));
     assert!(error.to_string().contains("write \"7\" to"), "{error}");

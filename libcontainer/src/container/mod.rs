@@ -16,10 +16,12 @@ mod resctrl_tests;
 mod start;
 mod state;
 pub(crate) mod store;
+mod watch;
 
 pub use handle::Container;
 pub use options::{CreateOptions, Delete, Signals};
 pub use state::State;
+pub use watch::{Event, Stats, Watch};
 
 use std::path::{Path, PathBuf};
 

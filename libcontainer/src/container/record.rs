@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cgroup::systemd::Unit;
 use crate::resctrl::Membership;
+use crate::seccomp::Listener;
 use crate::spec::{ExecAffinity, Hook};
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result};
@@ -43,6 +44,9 @@ pub(crate) struct Stored {
     pub(crate) own_pid_namespace: bool,
     /// Whether the configuration has a process; without one the container cannot be started.
     pub(crate) has_process: bool,
+    /// Who gets the listener of the filter when the container starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) listener: Option<Listener>,
     /// On which CPUs `exec` runs its programs, if the configuration says.
     #[serde(default, skip_serializing_if = "ExecAffinity::is_empty")]
     pub(crate) exec_affinity: ExecAffinity,
@@ -163,6 +167,7 @@ pub(super) mod tests {
             resctrl: Membership::default(),
             own_pid_namespace: true,
             has_process: true,
+            listener: None,
             exec_affinity: ExecAffinity::default(),
             late: Vec::new(),
             hooks: LaterHooks::default(),

@@ -50,6 +50,12 @@ pub struct Facts {
     /// The caller, if the configuration has id maps that it may not write with a capability of its own.
     #[serde(default)]
     pub unprivileged: Option<Unprivileged>,
+    /// Whether the caller is in a user namespace below the host's, and so can make no device nodes.
+    #[serde(default)]
+    pub nested_user: bool,
+    /// Whether the configuration names no cgroup, and a caller without root's rights on the host may make none.
+    #[serde(default)]
+    pub cgroup_denied: bool,
     /// The `/linux/netDevices` that the caller's network namespace does not have.
     #[serde(default)]
     pub missing_net_devices: BTreeSet<String>,

@@ -19,7 +19,7 @@ use crate::planner::{Action, Actor, HostStep, ScopeUnit};
 use crate::spec::{Hook, HookKind, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
-use crate::{Error, cgroup, resctrl};
+use crate::{Error, Status, cgroup, resctrl};
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
 
@@ -42,6 +42,7 @@ impl Engine<'_> {
                 self.id_namespaces.push(id_namespace::make(maps)?);
                 Ok(())
             }
+            HostStep::LockMounts => self.lock_mounts(),
             HostStep::LendTree(tree) => self.lend_tree(tree),
             HostStep::LendNamespace { kind, slot, .. } => match self.launch.handles.namespaces.remove(kind) {
                 Some(handle) => self.lend(*slot, handle),
@@ -55,8 +56,8 @@ impl Engine<'_> {
                 let socket = connect_to(path, SocketType::STREAM)?;
                 self.lend(slot::CONSOLE, socket)
             }
-            HostStep::CreateCgroup { placement, limits } => {
-                self.cgroup = Some(cgroup::create(placement, limits)?);
+            HostStep::CreateCgroup { placement, controllers } => {
+                self.cgroup = Some(cgroup::create(placement, controllers)?);
                 Ok(())
             }
             HostStep::StartUnit(scope) => self.start_unit(scope),
@@ -86,6 +87,10 @@ impl Engine<'_> {
             HostStep::SendPidfd { path } => {
                 let socket = connect_to(path, SocketType::STREAM)?;
                 send_fd(&socket, self.init()?).map_err(call("sendmsg"))
+            }
+            HostStep::SendListener(listener) => {
+                let fd = self.listener.take().ok_or(Fault::Call("recvmsg", Errno::BADF))?;
+                Ok(super::listener::send(&self.stored, listener, Status::Creating, &fd)?)
             }
             #[cfg(feature = "fault-injection")]
             HostStep::Fail { errno, .. } => Err(Fault::Call("verify", Errno::from_raw_os_error(*errno))),
@@ -130,7 +135,7 @@ impl Engine<'_> {
         systemd.start(&scope.unit, pid.unsigned_abs(), &scope.properties)?;
         self.unit = Some(scope.unit.clone());
         let created = self.cgroup.as_mut().ok_or(Fault::Call("open", Errno::BADF))?;
-        Ok(created.reopen(&scope.placement)?)
+        Ok(created.reopen(&scope.placement, &scope.controllers)?)
     }
 
     fn join_cgroup(&self) -> Result<()> {
@@ -271,7 +276,7 @@ impl Engine<'_> {
     }
 }
 
-fn connect_to(path: &Path, kind: SocketType) -> Result<OwnedFd> {
+pub(super) fn connect_to(path: &Path, kind: SocketType) -> crate::Result<OwnedFd> {
     let failed = |errno| Error::os(format_args!("connect to {}", path.display()), errno);
     let address = SocketAddrUnix::new(path).map_err(failed)?;
     let socket = socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).map_err(failed)?;

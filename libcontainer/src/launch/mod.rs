@@ -10,7 +10,9 @@ mod fill;
 pub(crate) mod hooks;
 mod host;
 mod id_namespace;
-mod link;
+pub(crate) mod link;
+pub(crate) mod listener;
+mod locked;
 mod net_devices;
 mod process;
 pub(crate) mod report;
@@ -88,6 +90,8 @@ struct Engine<'a> {
     slots: BTreeMap<Slot, OwnedFd>,
     /// User namespaces that only hold maps, by number.
     id_namespaces: Vec<OwnedFd>,
+    /// The root file system with the flags of its mounts locked, until it is lent.
+    locked_root: Option<OwnedFd>,
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
@@ -95,6 +99,8 @@ struct Engine<'a> {
     rdt_groups: Vec<PathBuf>,
     net_devices: Option<NetDevices>,
     pid_file: Option<PathBuf>,
+    /// The listener of the child's filter, until it is sent.
+    listener: Option<OwnedFd>,
 }
 
 /// Executes `launch.plan`; returns the record and the container's first process. On failure everything is undone.
@@ -108,12 +114,14 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
         unit: None,
         slots: BTreeMap::new(),
         id_namespaces: Vec::new(),
+        locked_root: None,
         link: None,
         enter: None,
         init: None,
         rdt_groups: Vec::new(),
         net_devices: None,
         pid_file: None,
+        listener: None,
     };
     match engine.execute() {
         Ok(()) => Ok((engine.stored, engine.init)),
@@ -141,6 +149,7 @@ fn first_record(launch: &Launch<'_>) -> Stored {
         resctrl: launch.plan.resctrl(),
         own_pid_namespace: launch.config.namespaces.pid.membership == crate::spec::Membership::New,
         has_process: process.is_some(),
+        listener: listener::of(launch.plan),
         exec_affinity: process.map(|process| process.exec_affinity.clone()).unwrap_or_default(),
         late: late_steps(launch.plan),
         hooks: LaterHooks {
@@ -239,10 +248,13 @@ impl Engine<'_> {
             return Err((index, self.lost(Errno::PIPE)));
         }
         match link.hear().map_err(|errno| (index, self.lost(errno)))? {
-            Heard::Done(record, pidfd) if record.index as usize + 1 == end => {
-                if let Some(pidfd) = pidfd {
-                    self.init =
-                        Some(Process::from_parts(record.pid, pidfd).map_err(|error| (index, error.into()))?);
+            Heard::Done(record, fd) if record.index as usize + 1 == end => {
+                match fd {
+                    Some(pidfd) if record.pid != 0 => {
+                        let process = Process::from_parts(record.pid, pidfd);
+                        self.init = Some(process.map_err(|error| (index, error.into()))?);
+                    }
+                    listener => self.listener = listener,
                 }
                 Ok(Turn::Over)
             }

@@ -89,9 +89,11 @@ const NAMESPACE_LIMIT: &str = "a limit of namespaces is reached: see /proc/sys/u
 /// What to try after a step of the host.
 fn host_hint(step: &HostStep, operation: &str, errno: Errno) -> Option<&'static str> {
     match (step, operation, errno) {
-        (HostStep::Clone { .. } | HostStep::IdNamespace { .. }, "clone3", Errno::NOSPC) => {
-            Some(NAMESPACE_LIMIT)
-        }
+        (
+            HostStep::Clone { .. } | HostStep::IdNamespace { .. } | HostStep::LockMounts,
+            "clone3",
+            Errno::NOSPC,
+        ) => Some(NAMESPACE_LIMIT),
         (HostStep::LendTree(tree), ..) => tree_hint(tree, operation, errno),
         (HostStep::IdMaps { .. }, "write", Errno::PERM) => Some(
             "an id on the host's side is not the caller's to give: see /proc/self/uid_map and /proc/self/gid_map; \
@@ -153,9 +155,7 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
         (Step::Mount { .. }, "fsopen", Errno::NODEV) => {
             Some("this kernel does not have the file system type")
         }
-        (Step::Mount { .. }, "fsconfig", Errno::INVAL) => {
-            Some("the file system does not know one of the options")
-        }
+        (Step::Mount { .. }, "fsconfig", Errno::INVAL) => Some(OPTION),
         (Step::Mount { .. }, "fsmount" | "fsconfig", Errno::PERM) => {
             Some("in a user namespace, sysfs needs a network namespace and proc a pid namespace of its own")
         }
@@ -177,6 +177,9 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
     }
 }
 
+const OPTION: &str =
+    "the file system does not know one of the options, or an id in them has no place in the user namespace";
+
 const LOCKED: &str = "a flag that a more privileged mount namespace has set is locked: do not clear it";
 
 /// Of mounts that the host prepares.
@@ -189,11 +192,14 @@ fn tree_hint(tree: &Tree, operation: &str, errno: Errno) -> Option<&'static str>
             Some("it is idmapped already, or its file system belongs to another user namespace")
         }
         ("mount_setattr", Errno::PERM) => Some(LOCKED),
+        ("open_tree", Errno::PERM) => {
+            Some("mounting needs root, or a user namespace in the configuration: see spec --rootless")
+        }
         ("open_tree", Errno::INVAL) if !tree.recursive => {
             Some("mounts below it are locked in this user namespace: use rbind")
         }
         ("fsopen", Errno::NODEV) => Some("this kernel does not have the file system type"),
-        ("fsconfig", Errno::INVAL) => Some("the file system does not know one of the options"),
+        ("fsconfig", Errno::INVAL) => Some(OPTION),
         _ => None,
     }
 }

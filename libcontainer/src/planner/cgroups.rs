@@ -3,9 +3,9 @@
 
 use super::build::Build;
 use super::entry::{HostStep, ScopeUnit};
-use crate::Result;
 use crate::cgroup::systemd::{Systemd, Unit};
-use crate::cgroup::{self, Devices, Layout, Limits, Placement, Write, systemd};
+use crate::cgroup::{self, Controllers, Devices, Layout, Limits, Placement, Write, Writes, systemd};
+use crate::{Error, ErrorKind, Result};
 
 const POINTER: &str = "/linux/cgroupsPath";
 
@@ -31,34 +31,65 @@ impl Planned {
 pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     let config = build.request.config;
     let layout = &build.request.facts.cgroup;
-    let limits = cgroup::limits(config.resources.as_ref(), layout)?;
-    match &build.request.facts.systemd {
-        None => {
-            let placement = cgroup::place(layout, config.cgroups_path.as_deref(), build.request.id)?;
-            let step = HostStep::CreateCgroup { placement: placement.clone(), limits: limits.clone() };
-            build.host_for(step, POINTER);
-            for write in limits.writes {
-                limit(build, write);
-            }
-            Ok(Planned { placement, unit: None, late: limits.late, devices: limits.devices })
-        }
-        Some(systemd) => with_unit(build, layout, systemd, limits),
+    let limits = Limits::new(config.resources.as_ref())?;
+    for pointer in &limits.memory.ignored {
+        let reason = "ignored: kernels since 5.16 have no limit of kernel memory; memory/limit counts it";
+        build.warn(*pointer, reason);
     }
+    if let Some(systemd) = &build.request.facts.systemd {
+        return with_unit(build, layout, systemd, &limits);
+    }
+    let writes = cgroup::writes(&limits, layout)?;
+    if build.request.facts.cgroup_denied {
+        return without(&writes);
+    }
+    let placement = cgroup::place(layout, config.cgroups_path.as_deref(), build.request.id)?;
+    let controllers = writes.controllers(layout);
+    let step = HostStep::CreateCgroup { placement: placement.clone(), controllers };
+    build.host_for(step, POINTER);
+    for write in writes.early {
+        limit(build, write);
+    }
+    let devices = cgroup::devices(&limits.devices, layout)?;
+    Ok(Planned { placement, unit: None, late: writes.late, devices })
+}
+
+/// The container stays in the caller's cgroups, as the caller may make none and names none. Devices are not restricted
+/// then: who may not make cgroups may not make nodes either, and opens those of the host as far as their modes let it.
+fn without(writes: &Writes) -> Result<Planned> {
+    if let Some(write) = writes.early.iter().chain(&writes.late).next() {
+        let pointer = write.pointer.clone();
+        let message = format!(
+            "{pointer}: a limit needs a cgroup, and this user may make none (drop the limit, or give a cgroupsPath \
+             below a cgroup that the user owns)"
+        );
+        return Err(Error::new(ErrorKind::Unsupported { pointer }, message));
+    }
+    let placement = Placement { groups: Vec::new() };
+    Ok(Planned { placement, unit: None, late: Vec::new(), devices: Devices::Unrestricted })
 }
 
 /// The cgroup is made all the same, so that what mounts it need not wait for the scope: systemd takes it over.
-fn with_unit(build: &mut Build<'_>, layout: &Layout, systemd: &Systemd, limits: Limits) -> Result<Planned> {
+fn with_unit(build: &mut Build<'_>, layout: &Layout, systemd: &Systemd, limits: &Limits) -> Result<Planned> {
     let config = build.request.config;
+    let limits = &systemd::rounded(limits);
     let unit = Unit::of(config.cgroups_path.as_deref(), build.request.id, systemd.user)?;
     let path = format!("{}{}", systemd.control_group, unit.cgroup());
     let placement = cgroup::place(layout, Some(&path), build.request.id)?;
-    let properties = systemd::properties(build.request.id, &config.annotations)?;
+    let mut properties = systemd::properties(limits, layout, systemd)?;
+    let asked = systemd::annotated(&config.annotations)?;
+    properties.retain(|property| asked.iter().all(|asked| asked.name != property.name));
+    let always = systemd::always(build.request.id, &asked);
+    let properties = always.into_iter().chain(properties).chain(asked).collect();
     // The controllers are systemd's to enable.
-    let step = HostStep::CreateCgroup { placement: placement.clone(), limits: Limits::default() };
+    let step = HostStep::CreateCgroup { placement: placement.clone(), controllers: Controllers::default() };
     build.host_for(step, POINTER);
-    let scope = ScopeUnit { unit, properties, placement: placement.clone() };
-    let late = limits.writes.into_iter().chain(limits.late).collect();
-    Ok(Planned { placement, unit: Some(Box::new(scope)), late, devices: limits.devices })
+    let writes = cgroup::writes(limits, layout)?;
+    let scope =
+        ScopeUnit { unit, properties, placement: placement.clone(), controllers: writes.controllers(layout) };
+    let devices = cgroup::devices(&limits.devices, layout)?;
+    let late = writes.early.into_iter().chain(writes.late).collect();
+    Ok(Planned { placement, unit: Some(Box::new(scope)), late, devices })
 }
 
 /// What is to be done when the first process exists and waits.
@@ -66,7 +97,7 @@ pub(super) fn take_in(build: &mut Build<'_>, planned: Planned) {
     if let Some(unit) = planned.unit {
         build.host_for(HostStep::StartUnit(unit), POINTER);
     }
-    if !build.request.facts.cgroup.v1.is_empty() {
+    if planned.placement.groups.iter().any(|group| !group.unified) {
         build.host_for(HostStep::JoinCgroup, POINTER);
     }
     for write in planned.late {

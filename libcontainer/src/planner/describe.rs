@@ -122,6 +122,14 @@ impl Plan {
                     detach_parent.map_or(String::new(), |at| format!(", mount of {} private", show(at)));
                 format!("make all mounts {}{parent}", propagation_name(propagation))
             }
+            Step::TakeTree { path, slot, recursive } => {
+                let what = if recursive { "tree" } else { "mount" };
+                format!("take {what} #{} {}", slot.0, show(path))
+            }
+            Step::SetTree { tree, ref attr, recursive } => {
+                let all = if recursive { " and all below" } else { "" };
+                format!("set {} on #{}{all}", attributes(attr), tree.0)
+            }
             Step::AttachRoot { at } => format!("attach root at {}", show(at)),
             Step::Mount { ref fs, ref attr, target, .. } => mount(pool, fs, attr, &show(target)),
             Step::MountText { fstype, options, target, .. } => {
@@ -212,6 +220,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::IdNamespace { number, maps: ids } => {
             format!("make id namespace {number} users {} groups {}", maps(&ids.uids), maps(&ids.gids))
         }
+        HostStep::LockMounts => "copy the mounts with their flags locked".into(),
         HostStep::LendTree(lent) => describe_tree::tree(pool, lent),
         HostStep::LendNamespace { path, kind, .. } => {
             format!("lend {} namespace {}", namespaces(*kind), path.display())
@@ -273,6 +282,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         }
         HostStep::PidFile { path } => format!("write pid file {}", path.display()),
         HostStep::SendPidfd { path } => format!("send pidfd to {}", path.display()),
+        HostStep::SendListener(listener) => format!("send seccomp listener to {}", listener.path.display()),
         #[cfg(feature = "fault-injection")]
         HostStep::Fail { instead_of, .. } => instead_of.clone(),
         #[cfg(feature = "fault-injection")]

@@ -8,6 +8,7 @@ use libcontainer_init::{Slot, Step, attr::MountAttr};
 use crate::cgroup;
 use crate::cgroup::systemd::{Property, Unit};
 use crate::resctrl::Group;
+use crate::seccomp::Listener;
 use crate::spec::{Hook, HookKind, IdMap, IdMaps, IoPriority, NetDevice, Scheduler, TimeOffset};
 
 /// One line of a plan.
@@ -140,6 +141,8 @@ pub struct ScopeUnit {
     pub properties: Vec<Property>,
     /// Where its cgroups are.
     pub placement: cgroup::Placement,
+    /// Which controllers are needed there; most of them systemd has enabled.
+    pub controllers: cgroup::Controllers,
 }
 
 /// What the calling process does.
@@ -164,6 +167,8 @@ pub enum HostStep {
         /// Its maps.
         maps: IdMaps,
     },
+    /// Copies the sources of mounts with their flags locked, which a user namespace's root could otherwise clear.
+    LockMounts,
     /// Lends a tree.
     LendTree(Tree),
     /// Lends the namespace that was opened when the facts were found.
@@ -186,8 +191,8 @@ pub enum HostStep {
     CreateCgroup {
         /// Where.
         placement: cgroup::Placement,
-        /// What will be limited, and so which controllers are needed.
-        limits: cgroup::Limits,
+        /// Which controllers it gets in the unified hierarchy.
+        controllers: cgroup::Controllers,
     },
     /// Sets one limit.
     Limit(cgroup::Write),
@@ -255,6 +260,8 @@ pub enum HostStep {
         /// Path of the socket.
         path: PathBuf,
     },
+    /// Sends the listener of the filter to the agent that decides calls. Behind the gate `start` does it.
+    SendListener(Listener),
     /// Fails, so that a test can fail at any place of a plan.
     #[cfg(feature = "fault-injection")]
     Fail {

@@ -25,11 +25,13 @@ mod pool;
 mod process;
 #[cfg(test)]
 mod process_tests;
+mod rehearsal;
 mod request;
 mod resctrl;
 mod rootfs;
 mod rule;
 mod scheduling;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -46,6 +48,7 @@ pub use rule::{Rule, Violation};
 pub use verify::verify;
 
 pub(crate) use hooks::HookState;
+pub(crate) use taken::changes;
 
 use std::path::PathBuf;
 

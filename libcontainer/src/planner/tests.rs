@@ -53,11 +53,12 @@ fn what_the_host_makes_is_undone() {
         HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
         HostStep::IdNamespace { .. }
         | HostStep::LendProc
+        | HostStep::LockMounts
         | HostStep::LendTree(_)
         | HostStep::LendNamespace { .. } => false,
         // What a hook leaves, the hooks of `delete` take away, which an undone container runs too.
         HostStep::RunHook { .. } => false,
-        HostStep::ConnectConsole { .. } | HostStep::SendPidfd { .. } => false,
+        HostStep::ConnectConsole { .. } | HostStep::SendPidfd { .. } | HostStep::SendListener(_) => false,
         HostStep::JoinRdtGroups(_)
         | HostStep::JoinCgroup
         | HostStep::IdMaps { .. }

@@ -7,6 +7,7 @@ use super::Plan;
 use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, Source, Template, Tree};
 use super::rule::{Rule, Violation};
 use crate::cgroup::Devices;
+use crate::seccomp;
 use crate::spec::HookKind;
 
 mod hooks;
@@ -76,6 +77,8 @@ struct World {
     capabilities_set: bool,
     no_new_privileges: bool,
     filtered: bool,
+    /// Whether the entry before loaded a filter that has a listener.
+    has_listener: bool,
     executed: bool,
     /// The kind of the hook before.
     last_hook: Option<HookKind>,
@@ -83,12 +86,16 @@ struct World {
 
 impl World {
     fn new(plan: &Plan) -> Self {
-        let joins = |entry: &Entry| matches!(entry.action, Action::Host(HostStep::JoinCgroup));
+        let has = |wanted: fn(&HostStep) -> bool| {
+            plan.entries.iter().any(|entry| matches!(&entry.action, Action::Host(step) if wanted(step)))
+        };
         Self {
             slots: vec![false; plan.slots],
             has_filter: !plan.filter.is_empty(),
             has_program: !plan.argv.is_empty(),
-            has_cgroup_to_join: plan.entries.iter().any(joins),
+            has_cgroup_to_join: has(|step| matches!(step, HostStep::JoinCgroup)),
+            // A caller that may make none leaves the container in its own.
+            in_cgroup: !has(|step| matches!(step, HostStep::CreateCgroup { .. })),
             ..Self::default()
         }
     }
@@ -114,7 +121,11 @@ impl World {
         let is_hook = matches!(entry.action, Action::Host(HostStep::RunHook { .. }));
         self.require(!self.executed || is_hook, Rule::NothingAfterExec);
         let waits = self.gated || self.last_hook == Some(HookKind::StartContainer);
-        self.require(!waits || self.executed || entry.actor != Actor::Host, Rule::NoHostAfterGate);
+        let is_listener = matches!(entry.action, Action::Host(HostStep::SendListener(_)));
+        let has_host = !waits || self.executed || is_listener;
+        self.require(has_host || entry.actor != Actor::Host, Rule::NoHostAfterGate);
+        self.require(is_listener == self.has_listener, Rule::ListenerSent);
+        self.has_listener = false;
     }
 
     /// What the host does while the child is at work must not depend on what the child has yet to do.
@@ -132,18 +143,28 @@ impl World {
         self.require(filled, Rule::SlotFilled);
     }
 
+    /// By the host.
     fn fill(&mut self, slot: Slot) {
+        self.fill_once(slot);
+        self.require(!self.has_enter && !self.has_init, Rule::SlotFilledEarly);
+    }
+
+    fn fill_once(&mut self, slot: Slot) {
         let is_fresh = match self.slots.get_mut(usize::from(slot.0)) {
             Some(filled) => !std::mem::replace(filled, true),
             None => false,
         };
-        self.require(is_fresh && !self.has_enter && !self.has_init, Rule::SlotFilledOnce);
+        self.require(is_fresh, Rule::SlotFilledOnce);
     }
 
     fn host(&mut self, step: &HostStep) {
         match step {
             HostStep::Claim { .. } => self.claimed = true,
             HostStep::LendProc => self.fill(slot::PROC),
+            HostStep::LockMounts => {
+                let has_lent = self.slots.get(usize::from(slot::ROOT.0)) == Some(&true);
+                self.require(!has_lent, Rule::LockedFirst);
+            }
             HostStep::IdNamespace { number, .. } => {
                 self.require(*number == self.id_namespaces, Rule::IdNamespaceMade);
                 self.id_namespaces += 1;
@@ -188,7 +209,7 @@ impl World {
         self.require(self.claimed, Rule::Claimed);
         self.require(!self.has_enter && !self.has_init, Rule::BornOnce);
         self.require(!into_cgroup || self.has_cgroup, Rule::CgroupExists);
-        self.in_cgroup = into_cgroup;
+        self.in_cgroup |= into_cgroup;
         self.born(flags);
         match actor {
             Actor::Enter => self.has_enter = true,
@@ -288,6 +309,11 @@ impl World {
                 self.require(self.owns(libc::CLONE_NEWNS), Rule::OwnMounts);
                 self.propagated = true;
             }
+            Step::TakeTree { slot, .. } => {
+                self.require(self.propagated, Rule::PropagationFirst);
+                self.fill_once(slot);
+            }
+            Step::SetTree { tree, .. } => self.has(tree),
             Step::AttachRoot { .. } => {
                 self.require(self.owns(libc::CLONE_NEWNS), Rule::OwnMounts);
                 self.require(self.propagated, Rule::PropagationFirst);
@@ -350,17 +376,17 @@ impl World {
                 self.require(!self.filtered, Rule::NoNewPrivilegesFirst);
                 self.no_new_privileges = true;
             }
-            Step::Seccomp { .. } => self.filter(),
+            Step::Seccomp { flags } => self.filter(flags),
             Step::Exec => self.exec(),
             _ => {}
         }
     }
 
-    fn filter(&mut self) {
-        // Loading it needs a capability, unless no_new_privs is set: then it can be the very last thing.
-        self.require(self.no_new_privileges == self.capabilities_set, Rule::FilterOrder);
+    fn filter(&mut self, flags: u32) {
+        self.require(self.capabilities_set, Rule::FilterOrder);
         self.require(self.has_filter, Rule::FilterExists);
         self.filtered = true;
+        self.has_listener = seccomp::has_listener(flags);
     }
 
     fn exec(&mut self) {

@@ -114,10 +114,12 @@ fn actors() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::SlotFilled, "terminal", Remove(host!(HostStep::ConnectConsole { .. }))),
         (Rule::SlotFilled, "docker-v2", Remove(host!(HostStep::LendProc))),
         (Rule::SlotFilled, "joined-pod", Remove(host!(HostStep::LendNamespace { .. }))),
+        (Rule::SlotFilled, "unprivileged", Remove(child!(Step::TakeTree { .. }))),
         (Rule::SlotFilled, "v2", Change(|plan| plan.slots = 0)),
         (Rule::SlotFilledOnce, "v2", Repeat(host!(HostStep::LendTree(_)))),
-        (Rule::SlotFilledOnce, "v2", Move(host!(HostStep::Gate), wait)),
+        (Rule::SlotFilledOnce, "unprivileged", Repeat(child!(Step::TakeTree { .. }))),
         (Rule::SlotFilledOnce, "v2", Change(lend_outside)),
+        (Rule::SlotFilledEarly, "v2", Move(host!(HostStep::Gate), wait)),
         (Rule::CgroupExists, "v2", Remove(cgroup)),
         (Rule::CgroupExists, "v1", Remove(cgroup)),
         (Rule::CgroupExists, "limits-v2", Move(host!(HostStep::Limit(_)), cgroup)),
@@ -152,6 +154,11 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
         ),
         (Rule::IdNamespaceMade, "special-mounts", Remove(host!(HostStep::IdNamespace { .. }))),
         (Rule::IdNamespaceMade, "special-mounts", Repeat(host!(HostStep::IdNamespace { .. }))),
+        (
+            Rule::LockedFirst,
+            "user-namespace-v2",
+            Move(host!(HostStep::LockMounts), host!(HostStep::Clone { .. })),
+        ),
         (Rule::MapsFirst, "user-namespace-v2", Remove(host!(HostStep::IdMaps { .. }))),
         (Rule::RootFirst, "user-namespace-v2", Remove(root)),
         (Rule::RootFirst, "joined-user-and-pid", Move(root, child!(Step::AttachRoot { .. }))),
@@ -162,6 +169,11 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::OwnNetwork, "network-devices", Move(host!(HostStep::MoveNetDevice(_)), unshare)),
         (Rule::OwnMounts, "v2", Remove(unshare)),
         (Rule::OwnMounts, "v2", Move(child!(Step::Propagate { .. }), unshare)),
+        (
+            Rule::PropagationFirst,
+            "unprivileged",
+            Move(child!(Step::TakeTree { .. }), child!(Step::Propagate { .. })),
+        ),
         (Rule::PropagationFirst, "v2", Remove(child!(Step::Propagate { .. }))),
         (Rule::RootIsBuilt, "v2", Move(child!(Step::Mount { .. }), attach)),
         (Rule::RootIsBuilt, "v2", Move(pivot, child!(Step::Link { .. }))),
@@ -183,7 +195,8 @@ fn privileges() -> Vec<(Rule, &'static str, Damage)> {
     let no_new: Which = child!(Step::NoNewPrivileges);
     let rlimit: Which = child!(Step::Rlimit { .. });
     let exec: Which = child!(Step::Exec);
-    let (before, after) = ("seccomp-before-capabilities", "seccomp-after-capabilities");
+    let (privileged, unprivileged) = ("seccomp-with-privileges", "seccomp-no-new-privileges");
+    let listener: Which = host!(HostStep::SendListener(_));
     vec![
         (Rule::UserInside, "v2", Move(user, child!(Step::Pivot))),
         (Rule::UserLast, "v2", Move(user, child!(Step::Groups { .. }))),
@@ -192,12 +205,15 @@ fn privileges() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::FoundAsUser, "v2", Move(child!(Step::Find { .. }), user)),
         (Rule::CapabilitiesAsUser, "v2", Move(capabilities, user)),
         (Rule::SignalsFirst, "v2", Remove(child!(Step::Signals))),
-        (Rule::SignalsFirst, after, Move(child!(Step::Signals), exec)),
-        (Rule::NoNewPrivilegesFirst, after, Move(filter, no_new)),
-        (Rule::FilterOrder, after, Remove(no_new)),
-        (Rule::FilterOrder, before, Move(filter, exec)),
-        (Rule::FilterExists, after, Change(|plan| plan.filter.clear())),
-        (Rule::FilterLoaded, after, Remove(filter)),
+        (Rule::SignalsFirst, unprivileged, Move(child!(Step::Signals), exec)),
+        (Rule::NoNewPrivilegesFirst, unprivileged, Move(filter, no_new)),
+        (Rule::FilterOrder, unprivileged, Move(filter, capabilities)),
+        (Rule::FilterOrder, privileged, Move(filter, capabilities)),
+        (Rule::FilterExists, unprivileged, Change(|plan| plan.filter.clear())),
+        (Rule::FilterLoaded, unprivileged, Remove(filter)),
+        (Rule::ListenerSent, "seccomp-listener", Remove(listener)),
+        (Rule::ListenerSent, "seccomp-listener", Remove(filter)),
+        (Rule::ListenerSent, "seccomp-listener", Move(exec, listener)),
         (Rule::FilterLoaded, "docker-v2", Remove(filter)),
         (Rule::FoundFirst, "v2", Remove(child!(Step::Find { .. }))),
         (Rule::CapabilitiesFirst, "v2", Remove(capabilities)),

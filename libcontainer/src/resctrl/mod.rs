@@ -3,6 +3,7 @@
 
 mod host;
 mod schemata;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use host::{create, find, join, look, remove};
 pub(crate) use schemata::disagreement;
+pub(crate) use stats::stats;
+pub use stats::{Allocation, Bandwidth, CacheInfo, MemoryBandwidthInfo, Monitored, Stats};
 
 /// What the host has; asked only if the configuration needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("resctrl", &["error", "cgroup"]),
     ("facts", &["error", "sys", "spec", "cgroup", "resctrl"]),
     ("planner", &["status", "error", "spec", "seccomp", "cgroup", "resctrl", "facts", "init"]),
-    ("container::record", &["error", "sys", "spec", "cgroup", "resctrl"]),
+    ("container::record", &["error", "sys", "spec", "seccomp", "cgroup", "resctrl"]),
     ("container::store", &["error", "id", "sys", "container::record"]),
     (
         "launch",
@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "id",
             "sys",
             "spec",
+            "seccomp",
             "cgroup",
             "resctrl",
             "facts",
@@ -68,7 +69,20 @@ const LAYERS: &[(&str, &[&str])] = &[
 const PLANNER_USES: &[(&str, &[&str])] = &[
     (
         "cgroup",
-        &["place", "limits", "systemd", "Placement", "Limits", "Write", "Devices", "Layout", "Hierarchy"],
+        &[
+            "place",
+            "writes",
+            "devices",
+            "systemd",
+            "Placement",
+            "Limits",
+            "Write",
+            "Writes",
+            "Devices",
+            "Controllers",
+            "Layout",
+            "Hierarchy",
+        ],
     ),
     ("resctrl", &["Group", "Membership", "disagreement"]),
     ("facts", &["Facts", "PathFact", "Unprivileged"]),

@@ -3,6 +3,7 @@
 mod create;
 mod creation;
 mod delete;
+mod events;
 mod features;
 mod kill;
 mod list;
@@ -50,6 +51,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     pause::COMMAND,
     resume::COMMAND,
     ps::COMMAND,
+    events::COMMAND,
     list::COMMAND,
     plan::COMMAND,
     spec::COMMAND,
@@ -57,7 +59,7 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 /// Commands of runc that this version does not have.
-const LATER: &[&str] = &["exec", "events", "update", "checkpoint", "restore"];
+const LATER: &[&str] = &["exec", "update", "checkpoint", "restore"];
 
 /// The command called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {

@@ -18,7 +18,8 @@ fn v2_layout() -> Layout {
 }
 
 fn planned(rules: serde_json::Value, layout: &Layout) -> Result<Devices, CgroupError> {
-    plan(&serde_json::from_value::<Vec<LinuxDeviceCgroup>>(rules).unwrap(), layout)
+    let rules = serde_json::from_value::<Vec<LinuxDeviceCgroup>>(rules).unwrap();
+    devices(&parse(&rules)?, layout)
 }
 
 fn v1_lines(rules: serde_json::Value) -> Vec<String> {

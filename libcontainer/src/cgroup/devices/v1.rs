@@ -33,10 +33,10 @@ pub(super) fn writes(effective: &Effective<'_>) -> Result<Vec<Write>, CgroupErro
             }
         }
     }
-    let reset = Write::new("devices", file(effective.allow), "a", super::POINTER);
+    let reset = Write::new(file(effective.allow), "a", super::POINTER);
     let except = exceptions.iter().map(|exception| {
         let value = text(exception.device, exception.access);
-        Write::new("devices", file(!effective.allow), value, super::POINTER)
+        Write::new(file(!effective.allow), value, super::POINTER)
     });
     Ok(std::iter::once(reset).chain(except).collect())
 }

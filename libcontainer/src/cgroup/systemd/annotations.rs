@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::CgroupError;
 use super::text;
 use super::value::Property;
+use crate::cgroup::limits::pointer;
 
 const PREFIX: &str = "org.systemd.property.";
 
@@ -14,7 +15,7 @@ const PREFIX: &str = "org.systemd.property.";
 ///
 /// # Errors
 /// A value that cannot be read, with the annotation's JSON pointer.
-pub(super) fn properties(annotations: &BTreeMap<String, String>) -> Result<Vec<Property>, CgroupError> {
+pub fn properties(annotations: &BTreeMap<String, String>) -> Result<Vec<Property>, CgroupError> {
     let named = annotations.iter().filter_map(|(key, value)| Some((key, key.strip_prefix(PREFIX)?, value)));
     named
         .filter(|(_, name, _)| !name.is_empty())
@@ -23,8 +24,7 @@ pub(super) fn properties(annotations: &BTreeMap<String, String>) -> Result<Vec<P
 }
 
 fn property(key: &str, name: &str, given: &str) -> Result<Property, CgroupError> {
-    // Neither `~` nor `/` is in the prefix; in the rest RFC 6901 wants them written otherwise.
-    let pointer = format!("/annotations/{}", key.replace('~', "~0").replace('/', "~1"));
+    let pointer = format!("/annotations/{}", pointer::token(key));
     let invalid = |reason: String| CgroupError::invalid(&pointer, format!("{given:?}"), reason);
     let value = text::parse(given).map_err(invalid)?;
     let property = match seconds(name) {

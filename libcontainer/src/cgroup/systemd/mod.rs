@@ -9,13 +9,15 @@ mod manager;
 mod name;
 mod properties;
 mod text;
+mod unified;
 mod value;
 
 use serde::{Deserialize, Serialize};
 
+pub use annotations::properties as annotated;
 pub use manager::Manager;
 pub use name::Unit;
-pub use properties::properties;
+pub use properties::{always, properties, rounded};
 pub use value::{Property, Type, Value};
 
 /// What the planner has to know of a systemd.

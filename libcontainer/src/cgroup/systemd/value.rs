@@ -89,8 +89,7 @@ pub enum Type {
 }
 
 impl Value {
-    #[cfg(test)]
-    /// A list of strings with a string each, the `a(ss)` of device rules.
+    /// A list of strings with a value each, such as the `a(ss)` of device rules.
     pub(super) fn pairs(pairs: impl IntoIterator<Item = (String, Value)>, second: Type) -> Self {
         let element = Type::Tuple(vec![Type::Text, second]);
         let items = pairs.into_iter().map(|(text, value)| Self::Tuple(vec![Self::Text(text), value]));
