@@ -33,8 +33,7 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     let layout = &build.request.facts.cgroup;
     let limits = Limits::new(config.resources.as_ref())?;
     for pointer in &limits.memory.ignored {
-        let reason = "ignored: kernels since 5.16 have no limit of kernel memory; memory/limit counts it";
-        build.warn(*pointer, reason);
+        build.warn(*pointer, cgroup::KERNEL_MEMORY);
     }
     if let Some(systemd) = &build.request.facts.systemd {
         return with_unit(build, layout, systemd, &limits);
@@ -77,6 +76,7 @@ fn with_unit(build: &mut Build<'_>, layout: &Layout, systemd: &Systemd, limits: 
     let path = format!("{}{}", systemd.control_group, unit.cgroup());
     let placement = cgroup::place(layout, Some(&path), build.request.id)?;
     let mut properties = systemd::properties(limits, layout, systemd)?;
+    properties.extend(systemd::devices(&limits.devices, layout));
     let asked = systemd::annotated(&config.annotations)?;
     properties.retain(|property| asked.iter().all(|asked| asked.name != property.name));
     let always = systemd::always(build.request.id, &asked);

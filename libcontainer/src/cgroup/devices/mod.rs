@@ -5,7 +5,7 @@
 
 mod program;
 pub(super) mod units;
-mod v1;
+pub(super) mod v1;
 
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
 

@@ -14,11 +14,28 @@ mod value;
 
 use serde::{Deserialize, Serialize};
 
+use super::{CgroupError, Layout, Limits};
+
 pub use annotations::properties as annotated;
 pub use manager::Manager;
 pub use name::Unit;
-pub use properties::{always, properties, rounded};
+pub use properties::{always, devices, properties, rounded};
 pub use value::{Property, Type, Value};
+
+/// Changes the limits of a scope, and its device rules if there are any among them. It keeps them until it ends, and
+/// through a reload of systemd's units.
+///
+/// # Errors
+/// A systemd that cannot be reached, and values that it refuses.
+pub fn update(unit: &Unit, limits: &Limits, layout: &Layout) -> Result<(), CgroupError> {
+    let mut manager = Manager::connect(unit.user)?;
+    let systemd = manager.facts(unit.user)?;
+    let mut changed = properties(limits, layout, &systemd)?;
+    if !limits.devices.is_empty() {
+        changed.extend(devices(&limits.devices, layout));
+    }
+    manager.set(unit, &changed)
+}
 
 /// What the planner has to know of a systemd.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

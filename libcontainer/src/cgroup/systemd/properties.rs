@@ -4,7 +4,7 @@ use super::value::{Type, Value};
 use super::{Property, Systemd, unified};
 use crate::cgroup::devices::units::{self, Listed};
 use crate::cgroup::limits::{BlockIo, Bound, Cpuset, Limits, ThrottleKind, pointer};
-use crate::cgroup::{CgroupError, Layout, LayoutKind};
+use crate::cgroup::{CgroupError, Layout, LayoutKind, Rule};
 
 /// The kernel's own period, in microseconds.
 const DEFAULT_PERIOD: u64 = 100_000;
@@ -65,7 +65,7 @@ pub(super) fn bandwidth(quota: Bound, period: Option<u64>, version: u32) -> Vec<
     period.into_iter().chain([Property::new("CPUQuotaPerSecUSec", quota)]).collect()
 }
 
-/// The properties that limits become. What there is no property for is written to the control files, as is all the
+/// The properties that limits become, those of devices aside. What there is no property for is written to the control files, as is all the
 /// rest: what systemd has been told is what stays when it reloads.
 ///
 /// # Errors
@@ -80,7 +80,6 @@ pub fn properties(limits: &Limits, layout: &Layout, systemd: &Systemd) -> Result
         out.bound("TasksMax", limit, pointer::PIDS);
     }
     out.block_io(&limits.block_io);
-    out.devices(limits);
     for file in &limits.unified {
         let asked = unified::properties(file, systemd.version)?;
         out.list.retain(|property| asked.iter().all(|asked| asked.name != property.name));
@@ -188,25 +187,31 @@ impl Properties {
             self.push(name, Value::pairs(values, Type::U64), pointer);
         }
     }
+}
 
-    /// systemd can list what is allowed and nothing else. Where that is not enough it is left out on v2, for its
-    /// program would stand beside ours; on v1 it denies all until the control files have been written.
-    fn devices(&mut self, limits: &Limits) {
-        const POINTER: &str = "/linux/resources/devices";
-        let (policy, list) = match units::list(&limits.devices) {
-            Listed::All => ("auto", Vec::new()),
-            Listed::Unsaid => (if self.is_v2 { "auto" } else { "strict" }, Vec::new()),
-            Listed::Only(list) => ("strict", list),
-        };
-        self.push("DevicePolicy", policy, POINTER);
-        // What was listed before, by an earlier update, is dropped by an empty list.
-        let empty = Value::pairs([], Type::Text);
-        self.push("DeviceAllow", empty, POINTER);
-        if !list.is_empty() {
-            let list = list.into_iter().map(|(name, access)| (name, Value::Text(access)));
-            self.push("DeviceAllow", Value::pairs(list, Type::Text), POINTER);
-        }
+/// The properties that device rules become.
+///
+/// systemd can list what is allowed and nothing else. Where that is not enough it is left out on v2, for its program
+/// would stand beside ours; on v1 it denies all until the control files have been written.
+#[must_use]
+pub fn devices(rules: &[Rule], layout: &Layout) -> Vec<Property> {
+    const POINTER: &str = "/linux/resources/devices";
+    let (policy, list) = match units::list(rules) {
+        Listed::All => ("auto", Vec::new()),
+        Listed::Unsaid if layout.kind() == LayoutKind::V2 => ("auto", Vec::new()),
+        Listed::Unsaid => ("strict", Vec::new()),
+        Listed::Only(list) => ("strict", list),
+    };
+    let allow = |list: Vec<(String, String)>| {
+        let list = list.into_iter().map(|(name, access)| (name, Value::Text(access)));
+        Property::new("DeviceAllow", Value::pairs(list, Type::Text))
+    };
+    // What was listed before, by an earlier update, is dropped by an empty list.
+    let mut properties = vec![Property::new("DevicePolicy", policy), allow(Vec::new())];
+    if !list.is_empty() {
+        properties.push(allow(list));
     }
+    properties.into_iter().map(|property| property.because_of(POINTER)).collect()
 }
 
 /// systemd's number for no limit is the largest.
