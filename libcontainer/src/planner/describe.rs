@@ -239,6 +239,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::CreateCgroup { placement, .. } => {
             format!("create cgroup {}", first_of(&placement.dirs()))
         }
+        HostStep::DelegateCgroup { uid } => format!("give the cgroup to user {uid}"),
         HostStep::Limit(write) => format!("write {:?} to {}", write.value, write.file),
         HostStep::Devices(devices) => device_policy(devices),
         HostStep::LendContainer => "lend the container's process".into(),
