@@ -68,6 +68,7 @@ impl Engine<'_> {
                 Ok(())
             }
             HostStep::EnterCgroup { all } => self.enter_cgroup(*all),
+            HostStep::DelegateCgroup { uid } => Ok(self.cgroups()?.delegate(*uid)?),
             HostStep::Limit(write) => Ok(self.cgroups()?.apply(std::slice::from_ref(write))?),
             HostStep::Devices(devices) => Ok(self.cgroups()?.restrict_devices(devices)?),
             HostStep::JoinCgroup => self.join_cgroup(),

@@ -3,8 +3,10 @@
 
 use super::build::Build;
 use super::entry::{HostStep, ScopeUnit};
+use super::idmap;
 use crate::cgroup::systemd::{Systemd, Unit};
 use crate::cgroup::{self, Controllers, Devices, Layout, Limits, Placement, Write, Writes, systemd};
+use crate::spec::{Membership, Mount, MountKind, attr};
 use crate::{Error, ErrorKind, Result};
 
 const POINTER: &str = "/linux/cgroupsPath";
@@ -46,11 +48,43 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     let controllers = writes.controllers(layout);
     let step = HostStep::CreateCgroup { placement: placement.clone(), controllers };
     build.host_for(step, POINTER);
+    delegate(build);
     for write in writes.early {
         limit(build, write);
     }
     let devices = cgroup::devices(&limits.devices, layout)?;
     Ok(Planned { placement, unit: None, late: writes.late, devices })
+}
+
+fn delegate(build: &mut Build<'_>) {
+    if let Some(uid) = delegate_to(build) {
+        build.host_for(HostStep::DelegateCgroup { uid }, POINTER);
+    }
+}
+
+/// The host's id of the user who gets the cgroup, by the rules of the runtime-spec ("Cgroup ownership"): on v2 alone, for
+/// a container that sees its own cgroup as the root, and may write there.
+fn delegate_to(build: &Build<'_>) -> Option<u32> {
+    const CAP_CHOWN: u64 = 1;
+    let (config, facts) = (build.request.config, build.request.facts);
+    let is_writable = |mount: &Mount| {
+        matches!(mount.kind, MountKind::Cgroup)
+            && mount.lexical_destination() == ["sys", "fs", "cgroup"]
+            && mount.attributes.set & attr::RDONLY == 0
+    };
+    let applies = facts.cgroup.v1.is_empty()
+        && facts.capabilities & CAP_CHOWN != 0
+        && config.namespaces.cgroup.membership == Membership::New
+        && config.mounts.iter().any(is_writable);
+    if !applies {
+        return None;
+    }
+    let user = config.process.as_ref().map_or(0, |process| process.uid);
+    match config.namespaces.user.membership {
+        // It is root's already.
+        Membership::Host => Some(user).filter(|user| *user != 0),
+        Membership::New | Membership::Join(_) => idmap::to_host(&config.uid_maps, user),
+    }
 }
 
 /// The container stays in the caller's cgroups, as the caller may make none and names none. Devices are not restricted
@@ -96,6 +130,7 @@ fn with_unit(build: &mut Build<'_>, layout: &Layout, systemd: &Systemd, limits: 
 pub(super) fn take_in(build: &mut Build<'_>, planned: Planned) {
     if let Some(unit) = planned.unit {
         build.host_for(HostStep::StartUnit(unit), POINTER);
+        delegate(build);
     }
     if planned.placement.groups.iter().any(|group| !group.unified) {
         build.host_for(HostStep::JoinCgroup, POINTER);

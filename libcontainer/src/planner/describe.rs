@@ -239,6 +239,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::CreateCgroup { placement, .. } => {
             format!("create cgroup {}", first_of(&placement.dirs()))
         }
+        HostStep::DelegateCgroup { uid } => format!("give the cgroup to user {uid}"),
         HostStep::StartUnit(scope) => describe_scope::start(scope),
         HostStep::Limit(write) => format!("write {:?} to {}", write.value, write.file),
         HostStep::Devices(devices) => device_policy(devices),

@@ -208,6 +208,11 @@ pub enum HostStep {
         /// Also into the one that it could have been born in.
         all: bool,
     },
+    /// Gives the cgroup to a user, who may then make cgroups in it.
+    DelegateCgroup {
+        /// The user on the host.
+        uid: u32,
+    },
     /// Sets one limit.
     Limit(cgroup::Write),
     /// Has systemd make the scope and move the new process into it.
