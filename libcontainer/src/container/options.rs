@@ -102,19 +102,9 @@ impl CreateOptions {
         check_preserved(self.preserve_fds)
     }
 
-    /// As the planner takes them: paths absolute, and an error for what this version cannot do.
-    pub(super) fn for_plan(
-        &self,
-        state: PathBuf,
-        bundle: PathBuf,
-        at_once: bool,
-    ) -> Result<planner::Options> {
-        if self.systemd_cgroup {
-            let message = "the systemd cgroup driver (--systemd-cgroup) is not supported by this version; \
-                           configure the client for cgroupfs";
-            return Err(Error::new(ErrorKind::Unsupported { pointer: String::new() }, message));
-        }
-        Ok(planner::Options {
+    /// As the planner takes them: paths absolute.
+    pub(super) fn for_plan(&self, state: PathBuf, bundle: PathBuf, at_once: bool) -> planner::Options {
+        planner::Options {
             state,
             bundle,
             at_once,
@@ -128,7 +118,7 @@ impl CreateOptions {
             listen_fds: self.listen_fds,
             listen_names: self.listen_names.clone(),
             ..planner::Options::default()
-        })
+        }
     }
 }
 
