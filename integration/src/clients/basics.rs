@@ -6,7 +6,7 @@ use super::stage::wait_until;
 use crate::xtask::Result;
 
 pub(super) const CHECKS: &[Check<Engine>] = &[
-    Check { name: "run: streams and exit code", run: run },
+    Check { name: "run: streams and exit code", run },
     Check { name: "run: stdin", run: run_stdin },
     Check { name: "run: terminal", run: run_terminal },
     Check { name: "run: exit codes 125, 126, 127", run: run_codes },

@@ -17,7 +17,7 @@ use crate::xtask::{Error, Result};
 const ROOT: &str = "/run/containerd/runc/default";
 
 const CHECKS: &[Check<Ctr>] = &[
-    Check { name: "run: streams and exit code", run: run },
+    Check { name: "run: streams and exit code", run },
     Check { name: "run: stdin", run: run_stdin },
     Check { name: "run: terminal", run: run_terminal },
     Check { name: "run: a missing program", run: run_missing },

@@ -91,14 +91,14 @@ fn hidden(engine: &Engine) -> Result<()> {
 }
 
 fn names(engine: &Engine) -> Result<()> {
-    let flags = ["--hostname", "web-1", "--workdir", "/made/for/it", "--env", "A=b c"];
-    same("names", &engine.script(&flags, "hostname; pwd; echo $A")?, "web-1\n/made/for/it\nb c")
+    let flags = ["--hostname", "web-1", "--workdir", "/home/web", "--env", "A=b c"];
+    same("names", &engine.script(&flags, "hostname; pwd; echo $A")?, "web-1\n/home/web\nb c")
 }
 
 fn shared(engine: &Engine) -> Result<()> {
     let name = engine.start(&["--ipc", "shareable"])?;
     let other = format!("container:{name}");
-    let script = "ps | grep -c '[t]rap'; readlink /proc/self/ns/pid /proc/self/ns/ipc";
+    let script = "ps | grep -c '[t]rap'; readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc";
     let ours = engine.script(&["--pid", &other, "--ipc", &other], script)?;
     let theirs = engine.ok(&["exec", &name, "sh", "-c", script])?;
     same("processes and namespaces", &ours, &theirs)?;

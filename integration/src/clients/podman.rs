@@ -54,7 +54,7 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
 }
 
 fn init(engine: &Engine) -> Result<()> {
-    let flags = ["--init", "--init-path", "/usr/bin/tini"];
+    let flags = ["--init", "--init-path", "/usr/bin/tini-static"];
     contains("first process", &engine.script(&flags, "cat /proc/1/cmdline")?, "/run/podman-init")
 }
 
