@@ -40,7 +40,7 @@ mod sys;
 
 pub use bundle::Bundle;
 pub use container::{
-    Container, CreateOptions, Delete, Event, ExitStatus, Runtime, Signals, State, Stats, Watch,
+    Container, CreateOptions, Delete, Event, ExitStatus, Notifications, Runtime, Signals, State, Stats, Watch,
 };
 pub use error::{Error, ErrorKind, HookEnd, HookFailure, Result, StepFailure};
 pub use id::ContainerId;

@@ -5,11 +5,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use libcontainer::{Container, ExitStatus, Signals};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::Pid;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::failure::Failure;
 use crate::messages;
+use crate::notify::{self, Proxy};
 use crate::signals::{self, Inbox};
 use crate::terminal::Relay;
 
@@ -18,6 +19,7 @@ pub(crate) struct Foreground<'a> {
     container: &'a Container,
     signals: &'a Inbox,
     relay: Option<Relay<'a>>,
+    proxy: Option<Proxy>,
     process: OwnedFd,
     pid: Option<Pid>,
 }
@@ -28,8 +30,9 @@ impl<'a> Foreground<'a> {
         container: &'a Container,
         signals: &'a Inbox,
         relay: Option<Relay<'a>>,
+        proxy: Option<Proxy>,
     ) -> Result<Self, Failure> {
-        Ok(Self { container, signals, relay, process: container.pidfd()?, pid: None })
+        Ok(Self { container, signals, relay, proxy, process: container.pidfd()?, pid: None })
     }
 
     /// Serves the container until its first process has ended.
@@ -37,6 +40,9 @@ impl<'a> Foreground<'a> {
         while !self.turn()? {}
         if let Some(relay) = &mut self.relay {
             relay.finish()?;
+        }
+        if let Some(proxy) = self.proxy {
+            proxy.finish().unwrap_or_else(notify::not_told);
         }
         self.container.wait()?.ok_or_else(|| Failure::Other(messages::STATUS_UNKNOWN.to_owned()))
     }
@@ -49,6 +55,12 @@ impl<'a> Foreground<'a> {
         }
         if let Some(relay) = &mut self.relay {
             relay.pump(ready.input, ready.terminal)?;
+        }
+        if let Some(proxy) = &mut self.proxy
+            && let Err(failure) = proxy.advance()
+        {
+            notify::not_told(failure);
+            self.proxy = None;
         }
         if ready.signal {
             while let Some(signal) = self.signals.next()? {
@@ -65,12 +77,19 @@ impl<'a> Foreground<'a> {
         if let Some(relay) = &self.relay {
             relay.watch(&mut fds);
         }
-        match poll(&mut fds, None) {
+        let known = fds.len();
+        let mut left = None;
+        if let Some(proxy) = &self.proxy {
+            fds.extend(proxy.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+            left = proxy.left().and_then(|left| Timespec::try_from(left).ok());
+        }
+        match poll(&mut fds, left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(Failure::system(messages::WATCHING_CONTAINER, errno)),
         }
-        let happened = |index: usize| fds.get(index).is_some_and(|fd| !fd.revents().is_empty());
-        Ok(Ready { ended: happened(0), signal: happened(1), terminal: happened(2), input: happened(3) })
+        let mut ready = fds.iter().take(known).map(|fd| !fd.revents().is_empty());
+        let mut happened = || ready.next().unwrap_or_default();
+        Ok(Ready { ended: happened(), signal: happened(), terminal: happened(), input: happened() })
     }
 
     fn handle(&mut self, signal: i32) -> Result<(), Failure> {

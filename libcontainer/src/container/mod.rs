@@ -7,6 +7,7 @@ mod fixture;
 mod gate;
 mod handle;
 mod kill;
+mod notify;
 mod options;
 mod owner;
 mod pause;
@@ -19,6 +20,7 @@ pub(crate) mod store;
 mod watch;
 
 pub use handle::Container;
+pub use notify::Notifications;
 pub use options::{CreateOptions, Delete, Signals};
 pub use state::State;
 pub use watch::{Event, Stats, Watch};

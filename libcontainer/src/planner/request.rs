@@ -44,4 +44,6 @@ pub struct Options {
     pub listen_fds: u32,
     /// The names of these, if they have any.
     pub listen_names: Option<String>,
+    /// Whether it gets a socket for sd_notify(3).
+    pub notify: bool,
 }

@@ -188,7 +188,9 @@ impl World {
                 self.require(self.claimed, Rule::Claimed);
                 self.has_cgroup = true;
             }
-            HostStep::CreateRdtGroup(_) => self.require(self.claimed, Rule::Claimed),
+            HostStep::CreateRdtGroup(_) | HostStep::NotifyFolder { .. } => {
+                self.require(self.claimed, Rule::Claimed);
+            }
             HostStep::Limit(_) | HostStep::Devices(_) => self.require(self.has_cgroup, Rule::CgroupExists),
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(*actor, *flags, *into_cgroup),
             _ => self.host_on_process(step),
