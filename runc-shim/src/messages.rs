@@ -62,9 +62,13 @@ fn after(words: &str, error: &Error) -> String {
 
 fn wrong_status(command: &str, status: Status, error: &Error) -> String {
     match (command, status) {
-        ("kill" | "pause", _) => after("container not running", error),
+        ("kill" | "pause" | "update", _) => after("container not running", error),
         ("start", Status::Stopped) => after("cannot start a container that has stopped", error),
         ("start", Status::Running) => after("cannot start an already running container", error),
+        ("exec", Status::Paused) => {
+            after("cannot exec in a paused container (use --ignore-paused to override)", error)
+        }
+        ("exec", Status::Stopped) => after("cannot exec a container that has stopped", error),
         ("resume", _) => after("container not paused", error),
         ("delete", _) => after("cannot delete container that is not stopped", error),
         _ => error.to_string(),
@@ -252,6 +256,27 @@ pub(crate) fn no_pid_in(line: &str) -> String {
 pub(crate) fn not_a_number(flag: &str, value: &str) -> String {
     format!("invalid value {value:?} for flag {flag}: not a number of descriptors")
 }
+
+pub(crate) fn bad_value(flag: &str, value: &str, wanted: &str) -> String {
+    format!("invalid value {value:?} for flag {flag}: not {wanted}")
+}
+
+pub(crate) fn bad_id(what: &str, value: &str) -> String {
+    format!("bad {what}: {value:?} is not a number from 0 to {}; names are not looked up", u32::MAX - 1)
+}
+
+pub(crate) fn bad_sub_cgroup(value: &str, why: &str) -> String {
+    format!("invalid --cgroup argument: {value} ({why})")
+}
+
+pub(crate) fn process_too_large(path: &Path, most: u64) -> String {
+    format!("{}: larger than {} MiB", path.display(), most >> 20)
+}
+
+pub(crate) const NO_ID: &str = "\"exec\" requires a container ID";
+pub(crate) const NO_COMMAND: &str = "\"exec\" requires a command after the container ID, or --process FILE";
+pub(crate) const COMMAND_AND_PROCESS: &str =
+    "a command and --process FILE were given; the file names the command";
 
 pub(crate) fn bad_rootless(value: &OsStr) -> String {
     format!("invalid --rootless value {value:?}: auto, true and false are known")

@@ -212,6 +212,12 @@ impl Output {
         self.stdout.text()
     }
 
+    /// Standard output, which a process that goes on may still write to.
+    #[must_use]
+    pub fn into_stdout(self) -> Stream {
+        self.stdout
+    }
+
     /// What has been written to standard error so far.
     #[must_use]
     pub fn stderr(&self) -> String {

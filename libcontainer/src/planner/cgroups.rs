@@ -20,8 +20,7 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     let limits = Limits::new(config.resources.as_ref())?;
     let writes = cgroup::writes(&limits, layout)?;
     for pointer in &limits.memory.ignored {
-        let reason = "ignored: kernels since 5.16 have no limit of kernel memory; memory/limit counts it";
-        build.warn(*pointer, reason);
+        build.warn(*pointer, cgroup::KERNEL_MEMORY);
     }
     if build.request.facts.cgroup_denied {
         return without(&writes);

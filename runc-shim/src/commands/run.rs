@@ -128,7 +128,7 @@ fn attend(
         Some(reception) => Some(Relay::new(reception.receive()?, Streams::standard())?),
         None => None,
     };
-    Foreground::new(container, signals, relay, proxy)?.wait()
+    Foreground::new(container, signals, relay)?.with_manager(proxy).wait()
 }
 
 /// A program that the kernel refuses to execute is reported as if it spoke itself.
