@@ -74,7 +74,7 @@ impl Task {
     fn launch(&self, reception: Option<&Reception>) -> Result<(Container, Option<Proxy>), Failure> {
         let mut options = self.creation.options(self.systemd, creation::listening());
         if let Some(reception) = reception {
-            options = options.console_socket(reception.socket());
+            options = options.console_socket(reception.socket()).plain_lines(true);
         }
         if notify::manager().is_none() {
             return Ok((self.runtime.run(&self.id, &self.bundle, &options)?, None));
