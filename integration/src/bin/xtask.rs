@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use integration::bench;
-use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test};
+use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test, vm};
 use lexopt::prelude::*;
 
 const USAGE: &str = "\
@@ -15,6 +15,7 @@ usage: cargo xtask TASK
   test       run every check and test of the project
   bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
   fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
+  vm         run tests in an emulated machine with systemd, cgroup v2 and AppArmor [NAME…] [--sh COMMAND]
   symbols    show that the container's first process cannot allocate or panic
 ";
 
@@ -44,6 +45,9 @@ fn run() -> Result<()> {
     }
     if task == "install" {
         return install::run(&install::Options::parse(args).map_err(usage)?);
+    }
+    if task == "vm" {
+        return vm::run(&vm::Options::parse(args).map_err(usage)?);
     }
     if task == "fuzz" {
         return fuzz::run(&fuzz::Options::parse(args).map_err(usage)?);

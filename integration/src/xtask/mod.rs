@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask build|install|demo|test|bench|fuzz|symbols`.
+//! The project's tasks: `cargo xtask build|install|demo|test|bench|fuzz|symbols|vm`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,9 @@ pub mod fuzz;
 pub mod install;
 pub mod process;
 pub mod symbols;
+pub mod tally;
 pub mod test;
+pub mod vm;
 
 /// Why a task failed.
 #[derive(Debug, thiserror::Error)]
