@@ -70,14 +70,17 @@ impl Session {
     /// What this host skips, in a machine that has more.
     fn machine(&mut self, shim: &Path, probe: &Path) {
         self.step("container tests in the emulated machine", |session| {
-            match vm::run_skipped(&session.tally, shim, probe) {
-                Ok(tally) => session.machine = Some(tally),
+            let mut tally = Tally::default();
+            match vm::run_skipped(&session.tally, shim, probe, &mut tally) {
                 Err(Error::Missing(reason)) => {
-                    session.notes.push(format!("the emulated machine: skipped, {reason}"))
+                    session.notes.push(format!("the emulated machine: {reason}"));
+                    Ok(())
                 }
-                Err(error) => return Err(error),
+                outcome => {
+                    session.machine = Some(tally);
+                    outcome
+                }
             }
-            Ok(())
         });
     }
 

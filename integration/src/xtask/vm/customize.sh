@@ -10,10 +10,12 @@ touch "$root/etc/.updated" "$root/var/.updated"
 # A user who may map the ids of the ranges that useradd gives.
 chroot "$root" useradd --create-home --shell /bin/sh tester
 
-# Compiling the distribution's profiles takes longer than the rest of the boot. Ours is for the tests of AppArmor.
+# Compiling the distribution's profiles takes longer than the rest of the boot. These are for the tests: one that can be
+# told from being unconfined, and one of the name that Docker's configurations have.
 find "$root/etc/apparmor.d" -maxdepth 1 -type f -delete
-cat > "$root/etc/apparmor.d/runc-shim-test" <<'END'
-profile runc-shim-test flags=(attach_disconnected,mediate_deleted) {
+for profile in runc-shim-test docker-default; do
+    cat > "$root/etc/apparmor.d/$profile" <<END
+profile $profile flags=(attach_disconnected,mediate_deleted) {
   file,
   capability,
   network,
@@ -25,6 +27,7 @@ profile runc-shim-test flags=(attach_disconnected,mediate_deleted) {
   deny /tmp/secret rw,
 }
 END
+done
 
 for unit in getty@.service serial-getty@.service systemd-pstore.service systemd-journal-flush.service \
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer \

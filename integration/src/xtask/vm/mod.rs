@@ -24,7 +24,7 @@ use machine::{Event, Machine};
 use payload::{DONE, ENDED, Selection, Work};
 
 /// How long the machine may take until the first program runs.
-const BOOT: Duration = Duration::from_secs(300);
+const BOOT: Duration = Duration::from_secs(10 * 60);
 
 /// How long all programs may take.
 const WORK: Duration = Duration::from_secs(15 * 60);
@@ -80,23 +80,24 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     let work = Work { shim: &shim, probe: &probe, tests: &tests, command: options.command.as_deref() };
-    let tally = perform(&image, &work)?;
+    let mut tally = Tally::default();
+    let outcome = perform(&image, &work, &mut tally);
     for skip in &tally.skips {
         println!("not run: {}: {}", skip.name(), skip.reason);
     }
     println!("{}", tally.summary());
-    Ok(())
+    outcome
 }
 
 /// Runs in the machine what was skipped on the host, as one step of all tests.
 ///
-/// That the machine cannot be had is [`Error::Missing`].
-pub fn run_skipped(host: &Tally, shim: &Path, probe: &Path) -> Result<Tally> {
+/// That the machine cannot be had is [`Error::Missing`]. What tests report in it is added to `tally`.
+pub fn run_skipped(host: &Tally, shim: &Path, probe: &Path, tally: &mut Tally) -> Result<()> {
     let skipped = host.skips.iter().map(Skip::name).collect();
     record(&skipped)?;
     let image = ready()?;
     let tests = select(&host.programs, &skipped, ALWAYS)?;
-    perform(&image, &Work { shim, probe, tests: &tests, command: None })
+    perform(&image, &Work { shim, probe, tests: &tests, command: None }, tally)
 }
 
 /// The image, or why there can be no machine here.
@@ -167,7 +168,7 @@ fn recorded() -> Result<BTreeSet<String>> {
 }
 
 /// Boots the machine, prints what it says, and ends it.
-fn perform(image: &Image, work: &Work<'_>) -> Result<Tally> {
+fn perform(image: &Image, work: &Work<'_>, tally: &mut Tally) -> Result<()> {
     let folder = folder()?;
     let temporary = tempfile::tempdir_in(&folder).map_err(Error::io("cannot make a temporary folder"))?;
     let disk = work.disk(temporary.path())?;
@@ -178,10 +179,10 @@ fn perform(image: &Image, work: &Work<'_>) -> Result<Tally> {
     loop {
         let line = match machine.next(deadline)? {
             Event::Line(line) => line,
-            Event::Silence => return Err(progress.failed("the machine hangs", &machine)),
-            Event::End => return Err(progress.failed("the machine ended by itself", &machine)),
+            Event::Silence => return Err(progress.broken("the machine hangs", &machine)),
+            Event::End => return Err(progress.broken("the machine ended by itself", &machine)),
         };
-        if progress.at.is_none() {
+        if progress.last.is_none() {
             println!("The machine booted in {:.0} s.", begin.elapsed().as_secs_f64());
             deadline = Instant::now() + WORK;
         }
@@ -189,31 +190,30 @@ fn perform(image: &Image, work: &Work<'_>) -> Result<Tally> {
             return progress.outcome();
         }
         println!("{line}");
-        progress.read(&line);
+        tally.read(&line);
+        progress.read(line, tally);
     }
 }
 
 /// Where the machine is in its work.
 struct Progress<'a> {
     tests: &'a Selection,
-    tally: Tally,
-    /// The last line.
-    at: Option<String>,
-    /// Tests of the program that runs now that have not said anything.
+    /// The last line, if there was any.
+    last: Option<String>,
+    /// Tests of the program that runs now that have not ended.
     pending: BTreeSet<&'a str>,
+    /// Programs that did not end well, with their exit codes.
     failures: Vec<String>,
 }
 
 impl<'a> Progress<'a> {
     fn new(tests: &'a Selection) -> Self {
-        Self { tests, tally: Tally::default(), at: None, pending: BTreeSet::new(), failures: Vec::new() }
+        Self { tests, last: None, pending: BTreeSet::new(), failures: Vec::new() }
     }
 
-    fn read(&mut self, line: &str) {
-        let known = self.tally.programs.len();
-        self.tally.read(line);
-        if self.tally.programs.len() > known {
-            let tests = self.tally.programs.last().and_then(|program| self.tests.get(program));
+    fn read(&mut self, line: String, tally: &Tally) {
+        if line.starts_with("running ") {
+            let tests = tally.programs.last().and_then(|program| self.tests.get(program));
             self.pending = tests.into_iter().flatten().map(String::as_str).collect();
         } else if let Some(test) = line.strip_prefix("test ").and_then(|rest| rest.split(' ').next()) {
             self.pending.remove(test);
@@ -222,26 +222,24 @@ impl<'a> Progress<'a> {
         {
             self.failures.push(ended.to_owned());
         }
-        self.at = Some(line.to_owned());
+        self.last = Some(line);
     }
 
-    fn failed(&self, what: &str, machine: &Machine) -> Error {
-        let at = self.at.as_deref().unwrap_or("no program ran");
+    fn broken(&self, what: &str, machine: &Machine) -> Error {
         let pending: Vec<_> = self.pending.iter().copied().collect();
+        let last = self.last.as_deref().unwrap_or("none");
+        let pending = pending.join(" ");
+        let console = machine.last_words();
         Error::NotMet(format!(
-            "{what}; its last line: {at}\ntests without an end: {}\n{}",
-            pending.join(" "),
-            machine.last_words()
+            "{what}; its last line: {last}\ntests that have not ended: {pending}\n{console}"
         ))
     }
 
-    fn outcome(self) -> Result<Tally> {
+    fn outcome(self) -> Result<()> {
         if self.failures.is_empty() {
-            return Ok(self.tally);
+            return Ok(());
         }
-        Err(Error::NotMet(format!(
-            "failed in the machine (program and exit code): {}",
-            self.failures.join(", ")
-        )))
+        let failures = self.failures.join(", ");
+        Err(Error::NotMet(format!("failed in the machine (program and exit code): {failures}")))
     }
 }
