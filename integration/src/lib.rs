@@ -5,5 +5,6 @@
 //! on demand. `PROBE` names a prebuilt probe in the same way.
 
 pub mod bench;
+pub mod conformance;
 pub mod harness;
 pub mod xtask;

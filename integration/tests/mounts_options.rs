@@ -274,6 +274,32 @@ fn flags_of_the_hosts_mount_are_kept() {
     }
 }
 
+/// What the host's mounts forbid stays forbidden for a root that may mount in its user namespace; what the configuration
+/// forbids is its own affair.
+#[test]
+fn the_containers_root_cannot_clear_flags_of_the_host() {
+    let sandbox = Sandbox::new();
+    std::os::unix::fs::chown(sandbox.rootfs(), Some(100_000), Some(100_000)).unwrap();
+    let [forbidden, allowed] = ["forbidden", "allowed"].map(|name| {
+        let folder = sandbox.file(name);
+        fs::create_dir(&folder).unwrap();
+        folder
+    });
+    let mount = format!(
+        "mount -t tmpfs -o ro,nosuid,nodev tmpfs {forbidden} && mkdir {allowed}/below \
+         && mount -t tmpfs -o ro,mode=755 tmpfs {allowed}/below"
+    );
+    let sandbox = sandbox.wrapped(&PRIVATE).after_shell(&mount);
+    let tries = ["clear-flags", "/tmp", "--", "clear-flags", "/home/below", "--", "clear-flags", "/home"];
+    let errnos = sandbox.attempt(&tries, |config| {
+        let all = ["bounding", "permitted", "effective"];
+        config.user_namespace(100_000, 65536).capabilities(&all, &["CAP_SYS_ADMIN"]);
+        config.bind(&forbidden, "/tmp", &["rbind"]);
+        config.bind(&allowed, "/home", &["rbind", "nosuid"]);
+    });
+    assert_eq!(errnos, [libc::EPERM, libc::EPERM, 0]);
+}
+
 /// In a user namespace of the runtime's own, the flags of the host's mounts are locked for it.
 #[test]
 fn clearing_a_locked_flag_is_an_error() {

@@ -284,3 +284,79 @@ fn wrong_profiles_are_errors_that_name_the_value() {
         sandbox.assert_nothing_left();
     }
 }
+
+#[test]
+fn what_only_the_set_up_needs_may_be_denied() {
+    differs_from!("runc", "it sets up the user after it has loaded the profile");
+    let denied = [
+        "accept4",
+        "capset",
+        "chdir",
+        "close_range",
+        "faccessat2",
+        "fchdir",
+        "fchown",
+        "getcwd",
+        "keyctl",
+        "prctl",
+        "setgroups",
+        "setresgid",
+        "setresuid",
+        "setsid",
+        "umask",
+    ];
+    for user in [0, 1000] {
+        for asked in [true, false] {
+            let sandbox = Sandbox::new();
+            let configure = |config: &mut Config| {
+                config.probe(&["exit", "5"]);
+                config["process"]["noNewPrivileges"] = json!(asked);
+                config["process"]["user"] = json!({ "uid": user, "gid": user, "additionalGids": [10] });
+                profile(config, "SCMP_ACT_ALLOW", json!([rule(&denied, "SCMP_ACT_KILL_PROCESS")]));
+            };
+            drop(sandbox.configure(configure).run().exits_with(5));
+            let container = sandbox.create();
+            container.start();
+            assert_eq!(container.wait(), 5);
+            container.delete();
+        }
+    }
+}
+
+#[test]
+fn a_profile_without_execve_is_refused_before_anything_is_done() {
+    differs_from!("runc", "it finds out when it executes the program");
+    for (action, words) in [("SCMP_ACT_ERRNO", "EPERM"), ("SCMP_ACT_KILL_PROCESS", "kills the process")] {
+        let sandbox = Sandbox::new();
+        sandbox.configure(|config| profile(config, "SCMP_ACT_ALLOW", json!([rule(&["execve"], action)])));
+        let error = sandbox.with_bundle("create", &[]).output().exits_with(1).stderr();
+        let parts = ["/linux/seccomp: ", "executing the program", "execve", words, "allow execve"];
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        assert!(!sandbox.root().join(sandbox.id()).exists(), "the state folder was not made");
+        sandbox.assert_nothing_left();
+    }
+}
+
+#[test]
+fn capabilities_are_the_same_with_and_without_a_filter() {
+    let sets = json!({ "bounding": ["CAP_KILL", "CAP_CHOWN", "CAP_SYS_CHROOT"], "effective": ["CAP_KILL"],
+        "permitted": ["CAP_KILL", "CAP_CHOWN"], "inheritable": ["CAP_KILL"], "ambient": ["CAP_KILL"] });
+    for user in [0, 1000] {
+        for asked in [true, false] {
+            let capabilities = |filtered: bool| {
+                let report = Sandbox::new().report(|config| {
+                    config["process"]["noNewPrivileges"] = json!(asked);
+                    config["process"]["user"] = json!({ "uid": user, "gid": user });
+                    config["process"]["capabilities"] = sets.clone();
+                    if filtered {
+                        profile(config, "SCMP_ACT_ALLOW", json!([rule(&["swapoff"], "SCMP_ACT_ERRNO")]));
+                    }
+                });
+                report["security"]["capabilities"].clone()
+            };
+            let without = capabilities(false);
+            assert!(without.is_object(), "{without}");
+            assert_eq!(capabilities(true), without, "user {user}, noNewPrivileges {asked}");
+        }
+    }
+}

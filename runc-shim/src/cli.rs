@@ -68,6 +68,11 @@ impl Arguments {
         Ok(())
     }
 
+    /// All that has not been read yet, as it was written.
+    pub(crate) fn rest(&mut self) -> Result<Vec<OsString>, Failure> {
+        Ok(self.parser.raw_args().map_err(wrong)?.collect())
+    }
+
     /// The value of the option just read.
     pub(crate) fn value(&mut self) -> Result<OsString, Failure> {
         self.parser.value().map_err(wrong)

@@ -8,6 +8,9 @@ pub(crate) enum Failure {
     /// `--help` was found among the options: nothing failed.
     #[error("help was asked for")]
     HelpAsked,
+    /// Nobody reads the output any more, which is no failure of ours.
+    #[error("the reader of the output is gone")]
+    ReaderGone,
     /// The command line cannot be understood.
     #[error("{0}")]
     Usage(String),

@@ -27,7 +27,9 @@ pub(crate) const NEEDLESS_CONSOLE_SOCKET: &str =
 pub(crate) const TERMINAL_LOST: &str = "the library did not send the container's terminal";
 pub(crate) const STATUS_UNKNOWN: &str = "the container's process ended, but not as a child of this program";
 pub(crate) const CONFIG_EXISTS: &str = "File config.json exists. Remove it first";
-pub(crate) const BAD_LIST_FORMAT: &str = "invalid format option: table and json are known";
+pub(crate) const BAD_TABLE_FORMAT: &str = "invalid format option: table and json are known";
+pub(crate) const NO_INTERVAL: &str = "duration interval must be greater than 0";
+pub(crate) const NO_PID_COLUMN: &str = "couldn't find PID field in ps output";
 pub(crate) const BAD_PLAN_FORMAT: &str = "invalid format option: text and json are known";
 
 const PREPARING: &str = "unable to start container process";
@@ -56,9 +58,14 @@ fn after(words: &str, error: &Error) -> String {
 
 fn wrong_status(command: &str, status: Status, error: &Error) -> String {
     match (command, status) {
-        ("kill", _) => after("container not running", error),
+        ("kill" | "pause" | "update", _) => after("container not running", error),
         ("start", Status::Stopped) => after("cannot start a container that has stopped", error),
         ("start", Status::Running) => after("cannot start an already running container", error),
+        ("exec", Status::Paused) => {
+            after("cannot exec in a paused container (use --ignore-paused to override)", error)
+        }
+        ("exec", Status::Stopped) => after("cannot exec a container that has stopped", error),
+        ("resume", _) => after("container not paused", error),
         ("delete", _) => after("cannot delete container that is not stopped", error),
         _ => error.to_string(),
     }
@@ -222,9 +229,46 @@ pub(crate) fn not_utf8(word: &OsStr) -> String {
     format!("argument {word:?} is not UTF-8")
 }
 
+pub(crate) fn not_running(id: &str) -> String {
+    format!("container with id {id} is not running")
+}
+
+pub(crate) fn bad_duration(text: &str) -> String {
+    format!("invalid duration {text:?}: 5s, 100ms and 1m30s are examples")
+}
+
+pub(crate) fn ps_failed(status: std::process::ExitStatus, output: &[u8]) -> String {
+    format!("ps: {status}: {}", String::from_utf8_lossy(output).trim_end())
+}
+
+pub(crate) fn no_pid_in(line: &str) -> String {
+    format!("unable to parse pid in the output of ps: {line:?}")
+}
+
 pub(crate) fn not_a_number(flag: &str, value: &str) -> String {
     format!("invalid value {value:?} for flag {flag}: not a number of descriptors")
 }
+
+pub(crate) fn bad_value(flag: &str, value: &str, wanted: &str) -> String {
+    format!("invalid value {value:?} for flag {flag}: not {wanted}")
+}
+
+pub(crate) fn bad_id(what: &str, value: &str) -> String {
+    format!("bad {what}: {value:?} is not a number from 0 to {}; names are not looked up", u32::MAX - 1)
+}
+
+pub(crate) fn bad_sub_cgroup(value: &str, why: &str) -> String {
+    format!("invalid --cgroup argument: {value} ({why})")
+}
+
+pub(crate) fn process_too_large(path: &Path, most: u64) -> String {
+    format!("{}: larger than {} MiB", path.display(), most >> 20)
+}
+
+pub(crate) const NO_ID: &str = "\"exec\" requires a container ID";
+pub(crate) const NO_COMMAND: &str = "\"exec\" requires a command after the container ID, or --process FILE";
+pub(crate) const COMMAND_AND_PROCESS: &str =
+    "a command and --process FILE were given; the file names the command";
 
 pub(crate) fn bad_rootless(value: &OsStr) -> String {
     format!("invalid --rootless value {value:?}: auto, true and false are known")
@@ -249,6 +293,10 @@ pub(crate) fn wrong_count(command: &str, range: &std::ops::RangeInclusive<usize>
     } else {
         format!("{command:?} requires from {least} to {most} arguments")
     }
+}
+
+pub(crate) fn too_few(command: &str, least: usize) -> String {
+    format!("{command:?} requires a minimum of {least} argument(s)")
 }
 
 pub(crate) fn not_listed(error: &Error) -> String {

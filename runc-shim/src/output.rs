@@ -10,11 +10,25 @@ use crate::messages;
 
 /// Writes `text` to stdout, at once.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes `bytes` to stdout, at once.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::system(messages::WRITING_OUTPUT, error))
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Failure::ReaderGone,
+        _ => Failure::system(messages::WRITING_OUTPUT, error),
+    })
+}
+
+/// Whether `--format` asks for JSON instead of a table.
+pub(crate) fn is_json(format: &str) -> Result<bool, Failure> {
+    match format {
+        "json" => Ok(true),
+        "table" => Ok(false),
+        _ => Err(Failure::Usage(messages::BAD_TABLE_FORMAT.to_owned())),
+    }
 }
 
 /// Prints `value` as JSON, indented by two.

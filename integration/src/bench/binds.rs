@@ -1,7 +1,7 @@
 //! What a bind mount costs: the container that ends at once, with a hundred and with five hundred of them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -35,7 +35,17 @@ impl Binds {
     }
 }
 
-/// Measures every runtime; a peer that cannot run such a container is left out, and the reason is printed.
+/// What the bind of this number shows.
+pub(super) fn source(bundle: &Path, number: usize) -> PathBuf {
+    bundle.join(format!("sources/{number}"))
+}
+
+/// Where the container sees it.
+pub(super) fn destination(number: usize) -> String {
+    format!("/binds/{number}")
+}
+
+/// Measures every contender; a peer that cannot run such a container is left out, and the reason is printed.
 pub(super) fn measure(
     arena: &Arena,
     programs: &Programs,
@@ -44,11 +54,14 @@ pub(super) fn measure(
 ) -> Result<Vec<Binds>> {
     let mut bundles = Vec::new();
     for count in COUNTS {
-        bundles.push(make_bundle(arena, programs, count)?);
+        bundles.push((count, make_bundle(arena, programs, count)?));
     }
     let mut able = Vec::new();
     for runtime in runtimes {
-        match bundles.iter().try_for_each(|bundle| rounds::rehearse_in(arena, runtime, bundle)) {
+        match bundles
+            .iter()
+            .try_for_each(|(count, bundle)| rounds::rehearse_binds(arena, runtime, bundle, *count))
+        {
             Ok(()) => able.push(runtime.clone()),
             Err(error) if runtime.is_peer() => {
                 eprintln!("{} is left out of the binds: {error}", runtime.name);
@@ -57,9 +70,9 @@ pub(super) fn measure(
         }
     }
     let mut samples = Vec::new();
-    for bundle in &bundles {
+    for (count, bundle) in &bundles {
         samples.push(rounds::measure(arena, &able, runs, |runtime, id| {
-            rounds::timed(&mut runtime.run_in(arena, bundle, id))
+            rounds::timed(&mut runtime.run_with_binds(arena, bundle, *count, id))
         })?);
     }
     let stats = |lane: usize, place: usize| {
@@ -80,8 +93,7 @@ fn make_bundle(arena: &Arena, programs: &Programs, count: usize) -> Result<PathB
     let mut config: Value =
         serde_json::from_str(&text).map_err(Error::io("the bundle's config is not JSON"))?;
     for number in 0..count {
-        let source = bundle.join(format!("sources/{number}"));
-        let destination = format!("/binds/{number}");
+        let (source, destination) = (source(&bundle, number), destination(number));
         for folder in [&source, &bundle.join("rootfs").join(destination.trim_start_matches('/'))] {
             fs::create_dir_all(folder).map_err(Error::io(format!("cannot make {}", folder.display())))?;
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::arena::Arena;
+use super::binds;
 use crate::xtask::process::capture;
 use crate::xtask::{find_in_path, is_executable, workspace};
 
@@ -29,19 +30,33 @@ impl Contender {
     #[must_use]
     pub(super) fn run(&self, arena: &Arena, id: &str) -> Command {
         let bundle = arena.noop_bundle();
+        self.run_in(arena, &bundle, id)
+    }
+
+    /// The command that runs the container of another bundle.
+    #[must_use]
+    pub(super) fn run_in(&self, arena: &Arena, bundle: &Path, id: &str) -> Command {
         if self.is_floor() {
             let mut command = quiet(&self.program);
             command.arg(bundle.join("rootfs")).arg(format!("/sys/fs/cgroup/{id}")).arg("/noop");
             return command;
         }
-        self.run_in(arena, &bundle, id)
-    }
-
-    /// The command that runs the container of another bundle; not for the floor.
-    #[must_use]
-    pub(super) fn run_in(&self, arena: &Arena, bundle: &Path, id: &str) -> Command {
         let mut command = self.call(arena, "run");
         command.arg("--bundle").arg(bundle).arg(id);
+        command
+    }
+
+    /// The command that runs the container of a bundle with `count` [binds](super::binds). The floor reads no config.
+    #[must_use]
+    pub(super) fn run_with_binds(&self, arena: &Arena, bundle: &Path, count: usize, id: &str) -> Command {
+        let mut command = self.run_in(arena, bundle, id);
+        if self.is_floor() {
+            for number in 0..count {
+                command
+                    .arg(binds::source(bundle, number))
+                    .arg(binds::destination(number).trim_start_matches('/'));
+            }
+        }
         command
     }
 

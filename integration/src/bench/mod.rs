@@ -126,7 +126,7 @@ fn measure(arena: &Arena, programs: &Programs, contenders: &[Contender], runs: u
             system_calls: footprint::system_calls(arena, contender)?,
         });
     }
-    let binds = binds::measure(arena, programs, &runtimes, runs)?;
+    let binds = binds::measure(arena, programs, contenders, runs)?;
     Ok(Report { runs, rows, binds, sealing: sealing::cost(contenders, runs)? })
 }
 

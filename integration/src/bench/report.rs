@@ -37,7 +37,7 @@ pub(super) struct Report {
     pub(super) runs: usize,
     /// One row for each contender.
     pub(super) rows: Vec<Row>,
-    /// The cost of binds, one row for each runtime that can have them.
+    /// The cost of binds, one row for each contender that can have them.
     pub(super) binds: Vec<Binds>,
     /// What executable sealing adds to one start of our program, in milliseconds; `None` where it was not measured.
     pub(super) sealing: Option<f64>,
@@ -137,8 +137,10 @@ impl Report {
         let ratio = self.binds_ratio(us).filter(|ratio| *ratio > targets.binds_over_crun)?;
         let [_, many] = COUNTS;
         let target = targets.binds_over_crun;
+        let floor = self.binds.iter().find(|binds| binds.name == FLOOR).and_then(|row| self.binds_ratio(row));
+        let floor = floor.map_or_else(String::new, |floor| format!(", the floor {floor:.2}"));
         Some(format!(
-            "run with {many} binds takes {ratio:.2} times as long as crun; the target is {target:.2}"
+            "run with {many} binds takes {ratio:.2} times as long as crun{floor}; the target is {target:.2}"
         ))
     }
 

@@ -84,9 +84,15 @@ pub(super) fn rehearse(arena: &Arena, contender: &Contender) -> Result<()> {
     result
 }
 
-/// Runs the container of another bundle once without a clock. A failure carries what the contender printed.
-pub(super) fn rehearse_in(arena: &Arena, contender: &Contender, bundle: &Path) -> Result<()> {
-    let mut command = contender.run_in(arena, bundle, &format!("bench-{}-rehearsal", contender.name));
+/// Runs the container of a bundle with binds once without a clock. A failure carries what the contender printed.
+pub(super) fn rehearse_binds(
+    arena: &Arena,
+    contender: &Contender,
+    bundle: &Path,
+    count: usize,
+) -> Result<()> {
+    let id = format!("bench-{}-rehearsal", contender.name);
+    let mut command = contender.run_with_binds(arena, bundle, count, &id);
     let result = capture(command.stdout(Stdio::piped()).stderr(Stdio::piped())).map(drop);
     reap_orphans();
     result

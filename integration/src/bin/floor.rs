@@ -1,4 +1,5 @@
-//! `floor ROOTFS CGROUP PROGRAM`: the least that a container costs.
+//! `floor ROOTFS CGROUP PROGRAM [SOURCE TARGET]…`: the least that a container costs, with a read-only bind for each
+//! source and target.
 //!
 //! Makes only the kernel calls that a container of the default config cannot avoid, with everything known
 //! beforehand: no config, no checks, no state, no cleanup after a failure. What a runtime takes above this is
@@ -92,18 +93,26 @@ const DEVICES: [(&CStr, u32, u32); 5] = [
 // SAFETY: no other `main` exists in this program, as `no_main` keeps Rust from making one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
-    if argc != 4 {
+    let Some(binds) = usize::try_from(argc).ok().and_then(|count| count.checked_sub(4)) else {
         return 2;
-    }
-    // SAFETY: the start-up code keeps this function's contract, and `argc` is 4.
-    let [rootfs, cgroup, program] = unsafe { [*argv.add(1), *argv.add(2), *argv.add(3)] };
-    // SAFETY: the three strings are valid as said above, and no other thread exists.
-    unsafe { contain(rootfs, cgroup, program) }
+    };
+    // SAFETY: the start-up code keeps this function's contract, and `argc` is 4 at least.
+    let ([rootfs, cgroup, program], binds) = unsafe {
+        let binds = core::slice::from_raw_parts(argv.add(4), binds);
+        ([*argv.add(1), *argv.add(2), *argv.add(3)], binds)
+    };
+    // SAFETY: the strings are valid as said above, and no other thread exists.
+    unsafe { contain(rootfs, cgroup, program, binds) }
 }
 
 /// # Safety
 /// The arguments are C strings, and the process has one thread.
-unsafe fn contain(rootfs: *const c_char, cgroup: *const c_char, program: *const c_char) -> c_int {
+unsafe fn contain(
+    rootfs: *const c_char,
+    cgroup: *const c_char,
+    program: *const c_char,
+    binds: &[*const c_char],
+) -> c_int {
     // SAFETY: the strings are valid by this function's contract; `args` is a full clone_args that outlives the
     // call, and without CLONE_VM the child continues on its own copy of this stack.
     unsafe {
@@ -125,7 +134,7 @@ unsafe fn contain(rootfs: *const c_char, cgroup: *const c_char, program: *const 
             libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) as c_int,
         );
         if pid == 0 {
-            enter(rootfs, program);
+            enter(rootfs, program, binds);
         }
         let mut status = 0;
         check(c"waitpid", libc::waitpid(pid, &raw mut status, 0));
@@ -138,7 +147,7 @@ unsafe fn contain(rootfs: *const c_char, cgroup: *const c_char, program: *const 
 ///
 /// # Safety
 /// The arguments are C strings.
-unsafe fn enter(rootfs: *const c_char, program: *const c_char) -> ! {
+unsafe fn enter(rootfs: *const c_char, program: *const c_char, binds: &[*const c_char]) -> ! {
     let none = null::<c_char>();
     // SAFETY: all strings are literals or valid by this function's contract, and the argument vector of
     // execve ends with a null pointer.
@@ -157,6 +166,12 @@ unsafe fn enter(rootfs: *const c_char, program: *const c_char) -> ! {
         for (path, major, minor) in DEVICES {
             let device = libc::makedev(major, minor);
             check(path, libc::mknod(path.as_ptr(), libc::S_IFCHR | 0o666, device));
+        }
+        for pair in binds.chunks_exact(2) {
+            let [source, target] = *pair else { continue };
+            check(c"bind", libc::mount(source, target, none, libc::MS_BIND | libc::MS_REC, null()));
+            let read_only = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY;
+            check(c"read-only", libc::mount(none, target, none, read_only, null()));
         }
         let here = c".".as_ptr();
         check(c"pivot_root", libc::syscall(libc::SYS_pivot_root, here, here) as c_int);

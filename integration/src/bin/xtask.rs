@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use integration::bench;
 use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test, vm};
+use integration::{bench, conformance};
 use lexopt::prelude::*;
 
 const USAGE: &str = "\
@@ -14,6 +14,8 @@ usage: cargo xtask TASK
   demo       build it, make a bundle, and run a container from it
   test       run every check and test of the project
   bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
+  conformance
+             run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
   fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
   vm         run tests in an emulated machine with systemd, cgroup v2 and AppArmor [NAME…] [--sh COMMAND]
   symbols    show that the container's first process cannot allocate or panic
@@ -42,6 +44,9 @@ fn run() -> Result<()> {
     };
     if task == "bench" {
         return bench::run(&bench::Options::parse(args).map_err(usage)?);
+    }
+    if task == "conformance" {
+        return conformance::run(&conformance::Options::parse(args).map_err(usage)?);
     }
     if task == "install" {
         return install::run(&install::Options::parse(args).map_err(usage)?);

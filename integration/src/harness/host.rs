@@ -17,8 +17,12 @@ pub enum Host {
     Native,
     /// cgroup v2 alone, in a mount namespace of the command's own.
     V2,
+    /// This host's v1 hierarchies without the unified one, where it has both.
+    V1,
 }
 
+const ONLY_V1: &str =
+    "if mountpoint -q /sys/fs/cgroup/unified; then umount --lazy /sys/fs/cgroup/unified; fi && exec \"$@\"";
 const ONLY_CGROUP2: &str =
     "umount --lazy /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec \"$@\"";
 
@@ -28,6 +32,7 @@ impl Host {
     pub fn wrapper(self) -> &'static [&'static str] {
         match self {
             Self::Native => &[],
+            Self::V1 => &["unshare", "--mount", "--propagation", "private", "sh", "-c", ONLY_V1, "sh"],
             Self::V2 => &["unshare", "--mount", "--propagation", "private", "sh", "-c", ONLY_CGROUP2, "sh"],
         }
     }
@@ -35,7 +40,7 @@ impl Host {
     /// Whether the runtime sees cgroup v1 controllers.
     #[must_use]
     pub fn has_v1(self) -> bool {
-        self == Self::Native && hierarchies().iter().any(|(kind, _)| kind == "cgroup")
+        self != Self::V2 && hierarchies().iter().any(|(kind, _)| kind == "cgroup")
     }
 
     /// Whether limits of `controller` can be set.

@@ -22,10 +22,10 @@ pub use container::Container;
 pub use embed::{Embedder, again, alone, alone_for, reap_all};
 pub use holder::Holder;
 pub use host::{Host, cgroups_named, processes_of, wait_until_gone};
-pub use invocation::{Invocation, Output, Running};
+pub use invocation::{Invocation, Output, PATIENCE, Running};
 pub use report::{Report, errnos};
 pub use sandbox::Sandbox;
-pub use stream::Stream;
+pub use stream::{Stream, wait_readable};
 
 /// Says on the real standard error (which the test runner does not capture) why a test is not run.
 pub fn print_skipped(reason: &str) {

@@ -63,6 +63,26 @@ impl Sandbox {
         self
     }
 
+    /// The sandbox belongs to an unprivileged user, who calls a copy of the runtime by `command`: the one that was built
+    /// may be where only root can go.
+    #[must_use]
+    pub fn of_user(self, uid: u32, command: &[&str]) -> Self {
+        let copy = self.file(&runtime().path().file_name().expect("a file").to_string_lossy());
+        fs::copy(runtime().path(), &copy).expect("copy of the runtime");
+        for path in [self.path(), &self.bundle(), &self.rootfs()] {
+            std::os::unix::fs::chown(path, Some(uid), Some(uid)).expect("chown");
+        }
+        let user = uid.to_string();
+        let as_user = ["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups", "--"];
+        // The line ends with the runtime and its arguments.
+        self.wrapped(&as_user).wrapped(command).wrapped(&[
+            "sh",
+            "-c",
+            "cd /; copy=$0; shift; exec \"$copy\" \"$@\"",
+            &copy,
+        ])
+    }
+
     /// Runs a line of shell before the runtime, in the same process.
     #[must_use]
     pub fn after_shell(self, line: &str) -> Self {

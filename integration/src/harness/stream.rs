@@ -6,7 +6,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Waits until one of `fds` can be read (or is closed), or until `deadline`; tells which.
-pub(crate) fn wait_readable(fds: &[BorrowedFd<'_>], deadline: Instant) -> Vec<bool> {
+pub fn wait_readable(fds: &[BorrowedFd<'_>], deadline: Instant) -> Vec<bool> {
     let mut polled: Vec<PollFd<'_>> =
         fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
     let left = deadline.saturating_duration_since(Instant::now());

@@ -1,12 +1,15 @@
-//! The project's tasks: `cargo xtask build|install|demo|test|bench|fuzz|symbols|vm`.
+//! The project's tasks: `cargo xtask build|install|demo|test|bench|conformance|fuzz|symbols|vm`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub mod build;
+pub mod busybox;
+pub mod cache;
 pub mod demo;
 pub mod fuzz;
 pub mod install;
+pub mod packages;
 pub mod process;
 pub mod symbols;
 pub mod tally;

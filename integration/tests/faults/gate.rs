@@ -12,7 +12,7 @@ use super::bundles;
 /// Returns when process `pid` waits for what a socket has to say.
 fn wait_for_answer(pid: u32) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    let receives = format!("{} ", libc::SYS_recvfrom);
+    let receives = format!("{} ", libc::SYS_recvmsg);
     while !fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap().starts_with(&receives) {
         assert!(Instant::now() < deadline, "process {pid} waits for nothing");
         std::thread::yield_now();

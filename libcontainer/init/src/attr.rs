@@ -26,4 +26,15 @@ impl MountAttr {
     pub fn is_empty(&self) -> bool {
         self.set == 0 && self.clear == 0 && self.propagation == 0
     }
+
+    /// First this one, then the other, in one.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        Self {
+            set: self.set & !next.clear | next.set,
+            clear: self.clear & !next.set | next.clear,
+            propagation: if next.propagation == 0 { self.propagation } else { next.propagation },
+            userns_fd: self.userns_fd | next.userns_fd,
+        }
+    }
 }

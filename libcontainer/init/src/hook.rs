@@ -76,7 +76,7 @@ pub fn run(call: &Call<'_>, output: &mut Output) -> Result<()> {
                 Err(fault) => fault,
             };
             // Without anybody to hear it, the exit code is all that can be said.
-            let _: Result<()> = link::send(report, Record::failed(0, fault));
+            let _: Result<()> = link::send(report, Record::failed(0, fault), None);
             sys::exit(1)
         }
     }

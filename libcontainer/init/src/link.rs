@@ -99,8 +99,9 @@ pub(crate) fn send_failure(link: i32, record: Record, output: &Output) -> Result
     sys::send(link, bytes.get(..len).unwrap_or_default(), None)
 }
 
-pub(crate) fn send(link: i32, record: Record) -> Result<()> {
-    sys::send(link, &record.to_bytes(), None)
+/// Sends a record, and a descriptor with it.
+pub(crate) fn send(link: i32, record: Record, fd: Option<i32>) -> Result<()> {
+    sys::send(link, &record.to_bytes(), fd)
 }
 
 /// Waits for `Go`. `false` means that the other end closed.

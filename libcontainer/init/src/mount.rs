@@ -101,6 +101,13 @@ pub(crate) fn reconfigure(program: &Program<'_>, config: Text, target: Text) -> 
     sys::fsconfig_reconfigure(context.fd())
 }
 
+/// The path is followed as the kernel does for mount(2): it is the caller's own, and so are the rights.
+pub(crate) fn take(program: &mut Program<'_>, path: Text, slot: Slot, recursive: bool) -> Result<()> {
+    let flags = libc::OPEN_TREE_CLONE | if recursive { libc::AT_RECURSIVE as u32 } else { 0 };
+    let tree = sys::open_tree(libc::AT_FDCWD, program.text(path)?, flags)?;
+    program.fill(slot, tree.keep())
+}
+
 pub(crate) fn attach<'a>(
     program: &Program<'a>,
     beside: &mut Option<Parent<'a>>,

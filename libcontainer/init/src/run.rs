@@ -31,7 +31,14 @@ struct Context<'p, 'a> {
     hook: Option<Hook>,
     /// What the hook that failed has printed.
     output: Output,
+    /// The listener of the filter, which the host gets when the turn ends. It is left open until exec: under the filter
+    /// no call is made that is not needed.
+    listener: Option<i32>,
 }
+
+/// `SECCOMP_FILTER_FLAG_NEW_LISTENER`, `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`.
+const NEW_LISTENER: u32 = 1 << 3;
+const LISTENER_FLAGS: u32 = NEW_LISTENER | 1 << 5;
 
 /// What the loop does after a step.
 enum Next {
@@ -57,10 +64,12 @@ pub fn run(program: &mut Program<'_>) -> ! {
         home: Buffer::new(),
         hook: None,
         output: Output::new(),
+        listener: None,
     };
     for entry in entries {
-        if entry.index != next {
-            turn(context.link, next.wrapping_sub(1), has_news);
+        // The process that becomes a hook has no host: what it goes through is the first process's way once more.
+        if entry.index != next && context.hook.is_none() {
+            context.turn(next.wrapping_sub(1), has_news);
         }
         match context.take(entry.index, &entry.step) {
             // A process that was just cloned has nothing to report.
@@ -77,17 +86,18 @@ pub fn run(program: &mut Program<'_>) -> ! {
     sys::exit(0)
 }
 
-/// The host's turn. Without a host (it was killed) the child ends, whatever it has made so far with it.
-fn turn(link: i32, index: u32, has_news: bool) {
-    if has_news && link::send(link, Record::done(index)).is_err() {
-        sys::exit(1);
-    }
-    if !matches!(link::await_go(link), Ok(true)) {
-        sys::exit(1);
-    }
-}
-
 impl<'a> Context<'_, 'a> {
+    /// The host's turn. Without a host (it was killed) the child ends, whatever it has made so far with it.
+    fn turn(&mut self, index: u32, has_news: bool) {
+        let link = self.link;
+        if has_news && link::send(link, Record::done(index), self.listener.take()).is_err() {
+            sys::exit(1);
+        }
+        if !matches!(link::await_go(link), Ok(true)) {
+            sys::exit(1);
+        }
+    }
+
     fn take(&mut self, index: u32, step: &Step) -> Result<Next> {
         if let Step::CloneInit { flags } = *step {
             return self.clone_init(index, flags);
@@ -109,9 +119,13 @@ impl<'a> Context<'_, 'a> {
         Some(match *step {
             Step::CloseFds => self.close_fds(),
             Step::Join { slot, kind } => self.program.slot(slot).and_then(|fd| sys::setns(fd, kind)),
+            Step::JoinProcess { slot, kinds } => {
+                self.program.slot(slot).and_then(|process| sys::setns(process, kinds))
+            }
             Step::Unshare { flags } => sys::unshare(flags),
             Step::BecomeRoot => ids::become_root(),
             Step::ResetAffinity => sys::reset_affinity(),
+            Step::Affinity { cpus } => self.program.words(cpus).and_then(sys::set_affinity),
             Step::NewSession => sys::setsid(),
             Step::Keyring { name } => match self.program.text(name).and_then(sys::join_session_keyring) {
                 // A kernel without keyrings has nothing that could be shared.
@@ -136,7 +150,12 @@ impl<'a> Context<'_, 'a> {
             Step::Propagate { propagation, detach_parent } => {
                 pivot::propagate(program, propagation, detach_parent)
             }
+            Step::TakeTree { path, slot, recursive } => mount::take(program, path, slot, recursive),
+            Step::SetTree { tree, ref attr, recursive } => {
+                program.slot(tree).and_then(|tree| sys::mount_setattr(tree, recursive, attr))
+            }
             Step::AttachRoot { at } => pivot::attach(program, at),
+            Step::OpenRoot => pivot::open_root(program),
             Step::Mount { ref fs, ref attr, target, strict } => {
                 mount::mount(program, fs, attr, target, strict)
             }
@@ -154,7 +173,9 @@ impl<'a> Context<'_, 'a> {
                 device::node(program, &mut self.parent, &device::Node { path, mode, device, uid, gid })
             }
             Step::Link { path, target } => device::link(program, &mut self.parent, path, target),
-            Step::Terminal { uid, rows, columns } => console::terminal(program, uid, rows, columns),
+            Step::Terminal { console, uid, rows, columns } => {
+                console::terminal(program, console, uid, (rows, columns))
+            }
             Step::Pivot => pivot::pivot(program),
             Step::MoveRoot => pivot::move_root(program),
             Step::Mask { path } => mask::mask(program, path),
@@ -175,7 +196,10 @@ impl<'a> Context<'_, 'a> {
             Step::MemoryPolicy { mode, nodes } => {
                 self.program.words(nodes).and_then(|nodes| sys::set_mempolicy(mode, nodes))
             }
-            Step::Cwd { path } => cwd::enter(self.program, path).map(|entered| self.entered = entered),
+            Step::Cwd { path, make } => {
+                cwd::enter(self.program, path, make).map(|entered| self.entered = entered)
+            }
+            Step::Streams => ids::streams(self.program),
             Step::OwnStreams { uid } => ids::own_streams(uid),
             Step::User { uid, gid } => ids::user(uid, gid),
             Step::CwdAgain { path } => cwd::enter_again(self.program, path, self.entered),
@@ -197,7 +221,7 @@ impl<'a> Context<'_, 'a> {
             }
             Step::WaitForStart => self.wait_for_start(),
             Step::Signals => exec::signals(),
-            Step::Seccomp { flags } => sys::load_filter(self.program.filter, flags),
+            Step::Seccomp { flags } => self.load_filter(flags),
             Step::Hook(ref hook) => self.hook(hook),
             Step::Exec => Err(self.exec()),
             // It is the program's way that fails, and not the hook's.
@@ -208,7 +232,7 @@ impl<'a> Context<'_, 'a> {
             #[cfg(feature = "fault-injection")]
             Step::Die => sys::exit(137),
             #[cfg(feature = "fault-injection")]
-            Step::Trap => sys::load_filter(&crate::trap::FILTER, 0),
+            Step::Trap => sys::load_filter(&crate::trap::FILTER, 0).map(drop),
             #[cfg(feature = "fault-injection")]
             Step::Trip => sys::trip(),
             _ => Err(Fault { op: Op::Decode, errno: libc::ENOSYS }),
@@ -241,6 +265,14 @@ impl<'a> Context<'_, 'a> {
                 sys::exit(if told.is_ok() { 0 } else { 1 })
             }
         }
+    }
+
+    /// Nobody listens for a hook: the calls of which the listener would be asked do not exist for it.
+    fn load_filter(&mut self, flags: u32) -> Result<()> {
+        let flags = if self.hook.is_some() { flags & !LISTENER_FLAGS } else { flags };
+        let listener = sys::load_filter(self.program.filter, flags)?;
+        self.listener = (flags & NEW_LISTENER != 0).then_some(listener);
+        Ok(())
     }
 
     fn proc_write(&self, path: crate::Text, value: crate::Text) -> Result<()> {

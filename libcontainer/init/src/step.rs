@@ -54,6 +54,16 @@ pub enum Step {
         /// Its `CLONE_NEW*`; the kernel refuses another kind.
         kind: u32,
     },
+    /// `setns` to namespaces of a running process, all at once: the kernel checks the caller's rights over each of
+    /// them before it enters the first.
+    JoinProcess {
+        /// The process's pidfd.
+        slot: Slot,
+        /// `CLONE_NEW*` of those to be joined.
+        kinds: u32,
+    },
+    /// Opens the root of the mount namespace that this process has joined.
+    OpenRoot,
     /// New namespaces for this process.
     Unshare {
         /// `CLONE_NEW*`.
@@ -68,6 +78,11 @@ pub enum Step {
     BecomeRoot,
     /// Leaves the CPU affinity of the caller for that of the cpuset.
     ResetAffinity,
+    /// Runs on these CPUs only.
+    Affinity {
+        /// A bit mask in 64-bit words.
+        cpus: Words,
+    },
     /// A session of its own.
     NewSession,
     /// A session keyring of its own.
@@ -91,6 +106,24 @@ pub enum Step {
         /// Whether the mount that holds the root file system must be made private first: below a shared one the
         /// root could neither be attached unseen nor pivoted to.
         detach_parent: Option<Text>,
+    },
+    /// Copies a tree of this namespace as it is on the host: for a host that may not mount, and so lends nothing.
+    TakeTree {
+        /// The path on the host.
+        path: Text,
+        /// Where the copy is put.
+        slot: Slot,
+        /// Whether mounts below come along.
+        recursive: bool,
+    },
+    /// Changes a tree that is not yet on its place.
+    SetTree {
+        /// Where the tree is.
+        tree: Slot,
+        /// What.
+        attr: MountAttr,
+        /// Whether the mounts below change too.
+        recursive: bool,
     },
     /// Puts the detached root file system (slot ROOT) on its path.
     AttachRoot {
@@ -169,9 +202,13 @@ pub enum Step {
         /// What it says.
         target: Text,
     },
-    /// Makes a terminal in the container's devpts, puts it on `/dev/console` and on 0 to 2, and sends its master
-    /// side to the socket in slot CONSOLE.
+    /// Puts the descriptors in slots STREAMS on 0 to 2.
+    Streams,
+    /// Makes a terminal in the container's devpts, puts it on 0 to 2, and sends its master side to the socket in slot
+    /// CONSOLE.
     Terminal {
+        /// Whether it becomes the container's `/dev/console` as well.
+        console: bool,
         /// The owner of the terminal.
         uid: u32,
         /// Rows, 0 for unknown.
@@ -245,10 +282,12 @@ pub enum Step {
         /// A bit mask in 64-bit words.
         nodes: Words,
     },
-    /// Enters the working folder, making it if it is missing.
+    /// Enters the working folder.
     Cwd {
         /// Where.
         path: Text,
+        /// Whether it is made if it is missing.
+        make: bool,
     },
     /// Gives the standard streams to the user.
     OwnStreams {
@@ -304,7 +343,7 @@ pub enum Step {
     },
     /// Gives up gaining privileges by exec.
     NoNewPrivileges,
-    /// Loads the seccomp filter.
+    /// Loads the seccomp filter; if that has a listener, it goes to the host with the end of this turn.
     Seccomp {
         /// `SECCOMP_FILTER_FLAG_*`.
         flags: u32,

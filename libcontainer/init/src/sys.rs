@@ -578,12 +578,12 @@ pub fn dup_to(fd: i32, number: i32) -> Result<()> {
     unsafe { call!(Dup, SYS_dup3, fd, number, 0) }.map(drop)
 }
 
-/// `seccomp(SECCOMP_SET_MODE_FILTER)`.
-pub fn load_filter(filter: &[Instruction], flags: u32) -> Result<()> {
+/// `seccomp(SECCOMP_SET_MODE_FILTER)`: the listener, close-on-exec, if the flags ask for one, else 0.
+pub fn load_filter(filter: &[Instruction], flags: u32) -> Result<i32> {
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut().cast() };
     let mode = libc::SECCOMP_SET_MODE_FILTER;
     // SAFETY: Instruction has the layout of sock_filter; the kernel reads `len` of them.
-    unsafe { call!(Seccomp, SYS_seccomp, mode, flags, from_ref(&program)) }.map(drop)
+    unsafe { call!(Seccomp, SYS_seccomp, mode, flags, from_ref(&program)) }.map(|fd| fd as i32)
 }
 
 /// `faccessat2(path, X_OK, AT_EACCESS)`.
@@ -601,9 +601,13 @@ pub fn getcwd(space: &mut [u8]) -> Result<usize> {
 
 /// Lets this process run on every CPU of its cpuset (`sched_setaffinity(2)`).
 pub fn reset_affinity() -> Result<()> {
-    let all = [u64::MAX; 128];
-    // SAFETY: the kernel reads size_of_val(&all) bytes, and ignores CPUs that do not exist.
-    unsafe { call!(SchedSetaffinity, SYS_sched_setaffinity, 0, size_of_val(&all), from_ref(&all)) }.map(drop)
+    set_affinity(&[u32::MAX; 256])
+}
+
+/// Lets this process run on CPUs of a bit mask only (`sched_setaffinity(2)`).
+pub fn set_affinity(cpus: &[u32]) -> Result<()> {
+    // SAFETY: the kernel reads size_of_val(cpus) bytes, and ignores CPUs that do not exist.
+    unsafe { call!(SchedSetaffinity, SYS_sched_setaffinity, 0, size_of_val(cpus), cpus.as_ptr()) }.map(drop)
 }
 
 /// `personality(2)`.

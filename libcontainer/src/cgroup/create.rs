@@ -7,10 +7,19 @@ use rustix::io::Errno;
 use super::dir::Dir;
 use super::handles::{Cgroups, Opened};
 use super::remove::remove_if_unused;
-use super::{CgroupError, Group, Limits, Placement, freezer, processes, remove};
+use super::{CgroupError, Group, Placement, freezer, processes, remove};
 
 /// How long the removal of cgroups that nothing ever ran in may take.
 const UNDO_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Controllers of the unified hierarchy, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Controllers {
+    /// Those without which the limits cannot be set.
+    pub needed: Vec<String>,
+    /// All that the host has.
+    pub offered: Vec<String>,
+}
 
 /// Cgroups made for a container, and what has to be removed if its creation fails.
 #[derive(Debug)]
@@ -48,17 +57,16 @@ impl Created {
     }
 }
 
-/// Makes the cgroups of a container, and has the controllers that its limits need enabled.
+/// Makes the cgroups of a container, with controllers enabled in the unified one.
 ///
-/// With cgroup v2 and no limits this is one `mkdir` and one `open`. An existing cgroup is used if
-/// it is empty. Whatever was made is removed again on failure.
+/// An existing cgroup is used if it is empty. Whatever was made is removed again on failure.
 ///
 /// # Errors
 /// [`CgroupError::NotEmpty`] and [`CgroupError::Frozen`] for an existing cgroup that is in use, and
-/// failures of the system calls.
-pub fn create(placement: &Placement, limits: &Limits) -> Result<Created, CgroupError> {
+/// failures of the system calls. That a controller cannot be enabled is one only if it is needed.
+pub fn create(placement: &Placement, controllers: &Controllers) -> Result<Created, CgroupError> {
     let mut made = Vec::new();
-    match create_all(placement, limits, &mut made) {
+    match create_all(placement, controllers, &mut made) {
         Ok(groups) => Ok(Created { cgroups: Cgroups::new(groups), made }),
         Err(error) => {
             // The failure that led here says more than one of its cleaning up.
@@ -70,19 +78,15 @@ pub fn create(placement: &Placement, limits: &Limits) -> Result<Created, CgroupE
 
 fn create_all(
     placement: &Placement,
-    limits: &Limits,
+    controllers: &Controllers,
     made: &mut Vec<PathBuf>,
 ) -> Result<Vec<Opened>, CgroupError> {
-    let in_v1 =
-        |name: &&str| placement.groups.iter().any(|group| group.controllers.iter().any(|of| of == name));
-    let mut wanted = limits.controllers();
-    wanted.retain(|name| !in_v1(name));
-
     let mut opened = Vec::with_capacity(placement.groups.len());
     for group in &placement.groups {
         let dir = make(group, made)?;
-        if group.unified && !wanted.is_empty() {
-            enable(group, &dir, &wanted)?;
+        if group.unified {
+            enable(group, &dir, controllers)?;
+            refuse_threaded(group, &dir)?;
         }
         if group.controllers.iter().any(|name| name == "cpuset") {
             // A process cannot join while these are empty, and they start empty on v1.
@@ -166,26 +170,65 @@ fn refuse_used(dir: &Dir) -> Result<(), CgroupError> {
 }
 
 /// Has controllers enabled in a cgroup of the unified hierarchy, by all cgroups above it.
-fn enable(group: &Group, dir: &Dir, wanted: &[&str]) -> Result<(), CgroupError> {
+pub(super) fn enable(group: &Group, dir: &Dir, controllers: &Controllers) -> Result<(), CgroupError> {
     let enabled = dir.read("cgroup.controllers")?;
-    let missing = |name: &&&str| enabled.split_whitespace().all(|enabled| enabled != **name);
-    let missing: Vec<String> = wanted.iter().filter(missing).map(|name| format!("+{name}")).collect();
-    if missing.is_empty() {
+    let missing = |name: &&String| enabled.split_whitespace().all(|enabled| enabled != **name);
+    let needed: Vec<_> = controllers.needed.iter().filter(missing).collect();
+    let missing: Vec<_> = controllers.offered.iter().filter(missing).collect();
+    let also_needed = needed.iter().copied().filter(|name| !missing.contains(name));
+    let all: Vec<_> = also_needed.chain(missing.iter().copied()).collect();
+    if all.is_empty() {
         return Ok(());
     }
-    let value = missing.join(" ");
     let mut above = Dir::open(&group.mount)?;
     let mut names = group.path.split('/').peekable();
     while let Some(name) = names.next() {
-        above.write("cgroup.subtree_control", &value).map_err(|error| {
-            let hint = error.errno().and_then(enable_hint);
-            error.with_hint(hint)
-        })?;
+        enable_below(&above, &all, &needed)?;
         if names.peek().is_some() {
             above = above.child(name)?;
         }
     }
     Ok(())
+}
+
+/// Enables controllers for the children of a cgroup: all at one stroke, and if that fails one by one.
+fn enable_below(dir: &Dir, all: &[&String], needed: &[&String]) -> Result<(), CgroupError> {
+    let write = |names: &[&String]| {
+        let value: Vec<_> = names.iter().map(|name| format!("+{name}")).collect();
+        dir.write("cgroup.subtree_control", &value.join(" "))
+    };
+    if write(all).is_ok() {
+        return Ok(());
+    }
+    for name in all {
+        match write(std::slice::from_ref(name)) {
+            Err(error) if needed.contains(name) => {
+                let hint = error.errno().and_then(enable_hint);
+                return Err(error.with_hint(hint));
+            }
+            // Statistics that nobody asked for are not worth a container.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Below a threaded cgroup a new one takes no processes at all, and says so only when one is put there.
+fn refuse_threaded(group: &Group, dir: &Dir) -> Result<(), CgroupError> {
+    // The root is never threaded, so a cgroup right below it needs no look.
+    if !group.path.contains('/') {
+        return Ok(());
+    }
+    match dir.read_if_exists("cgroup.type")? {
+        Some(kind) if kind.trim() == "domain invalid" => {
+            let reason = format!(
+                "{} is below a threaded cgroup and takes no processes (hint: give a cgroupsPath elsewhere)",
+                dir.path().display()
+            );
+            Err(CgroupError::host(reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn enable_hint(errno: Errno) -> Option<&'static str> {

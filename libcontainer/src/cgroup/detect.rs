@@ -2,12 +2,10 @@ use std::io::BufReader;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use oci_spec::runtime::LinuxResources;
 use rustix::fs::{CWD, Mode, OFlags, PROC_SUPER_MAGIC};
 use rustix::io::Errno;
 
 use super::dir::{Dir, is_cgroup2};
-use super::limits::needs_controllers;
 use super::{CgroupError, Layout, Unified};
 
 /// Where every distribution mounts cgroups.
@@ -23,11 +21,11 @@ pub struct Want {
 }
 
 impl Want {
-    /// What [`place`](super::place) and [`limits`](super::limits) need to know for a configuration.
+    /// What [`place`](super::place) and [`writes`](super::writes) need to know for a configuration.
     #[must_use]
-    pub fn needed(resources: Option<&LinuxResources>, cgroups_path: Option<&str>) -> Self {
+    pub fn needed(cgroups_path: Option<&str>) -> Self {
         let own = cgroups_path.is_some_and(|path| !path.is_empty() && !path.starts_with('/'));
-        Self { controllers: needs_controllers(resources), own }
+        Self { controllers: true, own }
     }
 }
 
@@ -83,11 +81,10 @@ mod tests {
 
     #[test]
     fn only_what_a_configuration_needs_is_wanted() {
-        assert_eq!(Want::needed(None, None), Want::default());
-        assert_eq!(Want::needed(None, Some("")), Want::default());
-        assert_eq!(Want::needed(None, Some("/a/b")), Want::default());
-        assert_eq!(Want::needed(None, Some("a/b")), Want { own: true, controllers: false });
-        let limited = serde_json::from_str(r#"{"memory": {"limit": 4096}}"#).unwrap();
-        assert_eq!(Want::needed(Some(&limited), None), Want { own: false, controllers: true });
+        let own = |path| Want::needed(path).own;
+        assert!(!own(None));
+        assert!(!own(Some("")));
+        assert!(!own(Some("/a/b")));
+        assert!(own(Some("a/b")));
     }
 }

@@ -3,7 +3,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
 use super::CgroupError;
@@ -57,10 +57,12 @@ impl Dir {
         Ok(stat.f_type == CGROUP2_MAGIC)
     }
 
+    /// Opens a control file: one of this cgroup, whatever its name and whatever is mounted there.
     pub(super) fn open_file(&self, file: &str, mode: OFlags) -> Result<File, CgroupError> {
-        rustix::fs::openat(&self.fd, file, mode | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        openat2(&self.fd, file, mode | OFlags::CLOEXEC, Mode::empty(), beneath)
             .map(File::from)
-            .map_err(|errno| self.error("openat", errno).in_file(file))
+            .map_err(|errno| self.error("openat2", errno).in_file(file))
     }
 
     pub(super) fn read(&self, file: &str) -> Result<String, CgroupError> {
@@ -90,6 +92,18 @@ impl Dir {
 
     /// The names of the cgroups in this one.
     pub(super) fn children(&self) -> Result<Vec<String>, CgroupError> {
+        self.entries(FileType::Directory)
+    }
+
+    /// The names of its control files; none if it is gone.
+    pub(super) fn files(&self) -> Result<Vec<String>, CgroupError> {
+        match self.entries(FileType::RegularFile) {
+            Err(error) if error.errno() == Some(Errno::NOENT) => Ok(Vec::new()),
+            names => names,
+        }
+    }
+
+    fn entries(&self, wanted: FileType) -> Result<Vec<String>, CgroupError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let listing = rustix::fs::openat(&self.fd, ".", flags, Mode::empty())
             .and_then(rustix::fs::Dir::new)
@@ -98,7 +112,7 @@ impl Dir {
         for entry in listing {
             let entry = entry.map_err(|errno| self.error("getdents64", errno))?;
             let name = entry.file_name().to_bytes();
-            if entry.file_type() == FileType::Directory && !matches!(name, b"." | b"..") {
+            if entry.file_type() == wanted && !matches!(name, b"." | b"..") {
                 names.push(String::from_utf8_lossy(name).into_owned());
             }
         }

@@ -92,17 +92,27 @@ impl Freezer {
             self.dir.write(FREEZE, "1")?;
             return wait::for_event(&self.dir, "frozen", "1", deadline);
         }
-        // v1 reports nothing, and a process that forks meanwhile may have to be asked again.
-        loop {
+        self.freeze_v1(deadline)
+    }
+
+    /// v1 reports nothing, so this asks again and again until every process has been met at a point where it can stop.
+    /// One that forked meanwhile may have been missed, and some stay in FREEZING until they are let go once.
+    fn freeze_v1(&self, deadline: Deadline) -> Result<bool, CgroupError> {
+        const LET_GO_AFTER: u32 = 100;
+        for attempt in 1_u32.. {
             self.dir.write(STATE, "FROZEN")?;
             if self.dir.read(STATE)?.trim() == "FROZEN" {
                 return Ok(true);
             }
             if deadline.passed() {
-                return Ok(false);
+                break;
+            }
+            if attempt.is_multiple_of(LET_GO_AFTER) {
+                self.dir.write(STATE, "THAWED")?;
             }
             rustix::thread::sched_yield();
         }
+        Ok(false)
     }
 
     fn thaw(&self) -> Result<(), CgroupError> {

@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const SOON: Duration = Duration::from_secs(10);
+pub(super) const SOON: Duration = Duration::from_secs(10);
 
 /// The cgroups of one test, removed with everything in them at its end.
-struct Place {
-    layout: Layout,
-    placement: Placement,
+pub(super) struct Place {
+    pub(super) layout: Layout,
+    pub(super) placement: Placement,
 }
 
 impl Place {
     /// Only the hierarchies that `keep` accepts; `None`, with the reason, where the test cannot run.
-    fn of(name: &str, keep: impl Fn(&Group) -> bool) -> Option<Self> {
+    pub(super) fn of(name: &str, keep: impl Fn(&Group) -> bool) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             println!("skipped: not root");
             return None;
@@ -43,17 +43,17 @@ impl Place {
         Some(Self { layout, placement })
     }
 
-    fn dirs(&self) -> Vec<PathBuf> {
+    pub(super) fn dirs(&self) -> Vec<PathBuf> {
         self.placement.dirs()
     }
 
-    fn create(&self) -> Created {
-        create(&self.placement, &Limits::default()).unwrap()
+    pub(super) fn create(&self) -> Created {
+        create(&self.placement, &Controllers::default()).unwrap()
     }
 
-    fn limits(&self, resources: Value) -> Limits {
+    fn writes(&self, resources: Value) -> Writes {
         let resources: LinuxResources = serde_json::from_value(resources).unwrap();
-        limits(Some(&resources), &self.layout).unwrap()
+        writes(&Limits::new(Some(&resources)).unwrap(), &self.layout).unwrap()
     }
 }
 
@@ -66,26 +66,26 @@ impl Drop for Place {
     }
 }
 
-fn any(_: &Group) -> bool {
+pub(super) fn any(_: &Group) -> bool {
     true
 }
 
-fn has(controller: &'static str) -> impl Fn(&Group) -> bool {
+pub(super) fn has(controller: &'static str) -> impl Fn(&Group) -> bool {
     move |group| group.controllers.iter().any(|name| name == controller)
 }
 
-fn unified(group: &Group) -> bool {
+pub(super) fn unified(group: &Group) -> bool {
     group.unified
 }
 
 /// A process that waits for its standard input to end.
-fn waiting(script: &str) -> Child {
+pub(super) fn waiting(script: &str) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
-fn output(mut child: Child) -> String {
+pub(super) fn output(mut child: Child) -> String {
     child.stdin.take().unwrap().write_all(b"go\n").unwrap();
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
@@ -144,7 +144,7 @@ fn an_existing_cgroup_is_used_only_if_it_is_empty() {
 
     let mut child = waiting("read x");
     first.cgroups().join(child.id().cast_signed()).unwrap();
-    let error = create(&test.placement, &Limits::default()).unwrap_err();
+    let error = create(&test.placement, &Controllers::default()).unwrap_err();
     assert!(error.to_string().starts_with("container's cgroup is not empty: 1 process"), "{error}");
     kill_all(&test.dirs(), SOON).unwrap();
     child.wait().unwrap();
@@ -154,7 +154,7 @@ fn a_frozen_cgroup_is_refused(name: &str, keep: impl Fn(&Group) -> bool) {
     let Some(test) = Place::of(name, keep) else { return };
     test.create();
     freeze(&test.dirs(), SOON).unwrap();
-    let error = create(&test.placement, &Limits::default()).unwrap_err();
+    let error = create(&test.placement, &Controllers::default()).unwrap_err();
     assert!(error.to_string().starts_with("container's cgroup unexpectedly frozen"), "{error}");
     thaw(&test.dirs()).unwrap();
     test.create();
@@ -193,6 +193,34 @@ fn processes_are_listed_frozen_and_killed_in_every_hierarchy() {
         child.wait().unwrap();
     }
     thaw(&test.dirs()).unwrap();
+}
+
+fn what_keeps_forking_is_frozen_at_every_try(name: &str, keep: impl Fn(&Group) -> bool) {
+    let Some(test) = Place::of(name, keep) else { return };
+    let created = test.create();
+    let mut child = waiting("read x; while :; do sh -c : & wait $!; done");
+    created.cgroups().join(child.id().cast_signed()).unwrap();
+    child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    for _ in 0..20 {
+        freeze(&test.dirs(), SOON).unwrap();
+        assert!(is_frozen(&test.dirs()).unwrap());
+        let frozen = processes(&test.dirs()).unwrap();
+        assert_eq!(processes(&test.dirs()).unwrap(), frozen, "nothing is born or dies meanwhile");
+        thaw(&test.dirs()).unwrap();
+        assert!(!is_frozen(&test.dirs()).unwrap());
+    }
+    kill_all(&test.dirs(), SOON).unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_keeps_forking_is_frozen_on_v1() {
+    what_keeps_forking_is_frozen_at_every_try("fork-freeze-v1", has("freezer"));
+}
+
+#[test]
+fn what_keeps_forking_is_frozen_on_v2() {
+    what_keeps_forking_is_frozen_at_every_try("fork-freeze-v2", unified);
 }
 
 #[test]
@@ -279,24 +307,21 @@ fn what_the_limits_need_is_enabled_from_the_top() {
     let control = test.layout.v2.as_ref().unwrap().mount.join("cgroup.subtree_control");
     let enabled_before = fs::read_to_string(&control).unwrap().contains(controller.as_str());
     test.placement.groups[0].path.push_str("/a");
-    let write = Write {
-        controller: controller.clone().leak(),
-        file: "unused".into(),
-        value: String::new(),
-        pointer: String::new(),
-        optional: true,
-        usage: None,
-    };
-    let limits = Limits { writes: vec![write.clone()], ..Limits::default() };
-    let created = create(&test.placement, &limits).unwrap();
+    let wanted = Controllers { needed: vec![controller.clone()], offered: Vec::new() };
+    let created = create(&test.placement, &wanted).unwrap();
     let enabled = fs::read_to_string(test.dirs()[0].join("cgroup.controllers")).unwrap();
     assert!(enabled.split_whitespace().any(|name| name == controller), "{enabled}");
     created.undo().unwrap();
 
-    let limits = Limits { writes: vec![Write { controller: "nonesuch", ..write }], ..Limits::default() };
-    let error = create(&test.placement, &limits).unwrap_err();
+    let wanted = Controllers { needed: vec!["nonesuch".to_owned()], offered: Vec::new() };
+    let error = create(&test.placement, &wanted).unwrap_err();
     assert!(error.to_string().contains("\"+nonesuch\" to"), "{error}");
     assert!(!test.dirs()[0].exists(), "a failed creation leaves nothing");
+    let offered = vec!["nonesuch".to_owned(), controller.clone()];
+    let created = create(&test.placement, &Controllers { needed: Vec::new(), offered }).unwrap();
+    let enabled = fs::read_to_string(test.dirs()[0].join("cgroup.controllers")).unwrap();
+    assert!(enabled.split_whitespace().any(|name| name == controller), "what can be had is had: {enabled}");
+    created.undo().unwrap();
     if !enabled_before {
         fs::write(&control, format!("-{controller}")).unwrap();
     }
@@ -313,7 +338,7 @@ fn removing_what_is_gone_succeeds() {
 
 /// Whether a process in the cgroups may open a character device. The rules are asked before the
 /// driver, so a device that this kernel does not have fails in another way.
-fn may_open(created: &Created, numbers: (u32, u32)) -> bool {
+pub(super) fn may_open(created: &Created, numbers: (u32, u32)) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let node = folder.path().join("node");
     let device = rustix::fs::makedev(numbers.0, numbers.1);
@@ -342,8 +367,8 @@ fn devices_are_restricted(name: &str, keep: impl Fn(&Group) -> bool) {
         {"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"}
     ]}))
     .unwrap();
-    let limits = limits(Some(&resources), &layout).unwrap();
-    created.cgroups().restrict_devices(&limits.devices).unwrap();
+    let rules = Limits::new(Some(&resources)).unwrap().devices;
+    created.cgroups().restrict_devices(&devices(&rules, &layout).unwrap()).unwrap();
     assert!(!may_open(&created, (1, 1)), "mem is not in the rules");
     assert!(may_open(&created, (1, 5)), "zero is a default");
     assert!(may_open(&created, (1, 11)), "kmsg is allowed by the rules");
@@ -376,13 +401,13 @@ fn limits_are_what_the_kernel_reads_back_in_either_order_of_change() {
     assert_ne!(read("cpuset", "cpuset.mems"), "");
     for mebibytes in [64_i64, 16, 256] {
         let bytes = mebibytes << 20;
-        let limits = test.limits(json!({
+        let writes = test.writes(json!({
             "memory": {"limit": bytes, "reservation": bytes / 2},
             "cpu": {"shares": 512, "quota": mebibytes * 1000, "period": 100_000, "cpus": "0", "mems": "0"},
             "pids": {"limit": 7}
         }));
-        created.cgroups().apply(&limits.writes).unwrap();
-        created.cgroups().apply(&limits.late).unwrap();
+        created.cgroups().change(&writes.early).unwrap();
+        created.cgroups().change(&writes.late).unwrap();
         assert_eq!(read("memory", "memory.limit_in_bytes"), bytes.to_string());
         assert_eq!(read("memory", "memory.soft_limit_in_bytes"), (bytes / 2).to_string());
         assert_eq!(read("cpu", "cpu.shares"), "512");
@@ -396,8 +421,8 @@ fn limits_are_what_the_kernel_reads_back_in_either_order_of_change() {
 fn a_refused_limit_names_pointer_file_and_value() {
     let Some(test) = Place::of("refused", has("cpu")) else { return };
     let created = test.create();
-    let limits = test.limits(json!({"cpu": {"period": 7}}));
-    let error = created.cgroups().apply(&limits.writes).unwrap_err();
+    let writes = test.writes(json!({"cpu": {"period": 7}}));
+    let error = created.cgroups().apply(&writes.early).unwrap_err();
     assert_eq!(error.pointer(), Some("/linux/resources/cpu/period"));
     assert_eq!(error.errno(), Some(rustix::io::Errno::INVAL));
     assert!(error.to_string().contains("write \"7\" to"), "{error}");

@@ -17,6 +17,26 @@ pub(super) fn is_frozen(cgroups: &[PathBuf]) -> Result<bool> {
     cgroup::is_frozen(cgroups).map_err(failed)
 }
 
+/// Freezes the processes.
+pub(super) fn freeze(cgroups: &[PathBuf]) -> Result<()> {
+    cgroup::freeze(cgroups, PATIENCE).map_err(failed)
+}
+
+/// Lets frozen processes run again.
+pub(super) fn thaw(cgroups: &[PathBuf]) -> Result<()> {
+    cgroup::thaw(cgroups).map_err(failed)?;
+    if is_frozen(cgroups)? {
+        let message = "its processes stay frozen, for a cgroup above the container's is frozen";
+        return Err(Error::new(ErrorKind::Cgroup, message));
+    }
+    Ok(())
+}
+
+/// All processes, in ascending order.
+pub(super) fn processes(cgroups: &[PathBuf]) -> Result<Vec<i32>> {
+    cgroup::processes(cgroups).map_err(failed)
+}
+
 /// Lets frozen processes of a v1 cgroup take the signal that was sent to them; v2 kills frozen ones.
 pub(super) fn thaw_v1(cgroups: &[PathBuf]) -> Result<()> {
     // One look each is all that a container without a v1 freezer costs.
@@ -79,6 +99,6 @@ pub(super) fn remove(cgroups: &[PathBuf]) -> Result<()> {
     })
 }
 
-fn failed(error: CgroupError) -> Error {
+pub(super) fn failed(error: CgroupError) -> Error {
     Error::new(ErrorKind::Cgroup, error.to_string()).with_source(error)
 }

@@ -2,7 +2,8 @@
 //!
 //! The container's process listens. `start` connects, says go, and reads on: the connection is
 //! close-on-exec, so its end without a word means that the program runs, unless the process has
-//! ended without executing it; a record names the plan entry that failed.
+//! ended without executing it; a record names the plan entry that failed. If the filter of the process has a listener,
+//! that comes first, and the process waits until `start` has sent it on.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -10,13 +11,14 @@ use std::path::PathBuf;
 use rustix::fd::OwnedFd;
 use rustix::io::{self, Errno};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen,
-    recv, send, socket_with,
+    AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, send,
+    socket_with,
 };
 
-use libcontainer_init::{Message, Record};
+use libcontainer_init::Record;
 
 use super::store::{Claim, Folder, GATE};
+use crate::launch::link::{Heard, hear};
 use crate::sys::procfs::own_descriptor;
 use crate::{Error, Result};
 
@@ -24,7 +26,7 @@ use crate::{Error, Result};
 const PATH_LIMIT: usize = 107;
 
 /// What happened after the container was let go.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Outcome {
     /// The connection ended without a word: the program runs, or the process was killed.
     Silent,
@@ -32,6 +34,8 @@ pub(super) enum Outcome {
     Unheard,
     /// A plan entry failed, and the process is gone; if it was a hook, its last words.
     Failed(Record, Vec<u8>),
+    /// The listener of the filter could not be sent to its agent, and the process goes no further.
+    NoListener(Error),
 }
 
 /// A connection to a container that waits.
@@ -62,24 +66,29 @@ impl Gate {
         }
     }
 
-    /// Lets the container go and waits until its program runs or a plan entry has failed.
-    pub(super) fn pass(self) -> Result<Outcome> {
-        let failed = |errno| Error::os("talk to the container's process", errno);
-        let mut bytes = [0; Message::SIZE];
-        let answer = send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL)
-            .and_then(|_| io::retry_on_intr(|| recv(&self.0, &mut bytes, RecvFlags::empty())));
-        let length = match answer {
-            Ok((length, _)) => length,
-            Err(Errno::PIPE | Errno::CONNRESET) => return Ok(Outcome::Unheard),
-            Err(errno) => return Err(failed(errno)),
-        };
-        match Message::split(bytes.get(..length).unwrap_or_default()) {
-            None if length == 0 => Ok(Outcome::Silent),
-            Some((record, output)) if record.kind == Record::FAILED => {
-                Ok(Outcome::Failed(record, output.to_vec()))
+    /// Lets the container go and waits until its program runs or a plan entry has failed. `send_on` gets the listener of
+    /// the container's filter, if it has one; the program runs only after that.
+    pub(super) fn pass(self, send_on: impl FnOnce(OwnedFd) -> Result<()>) -> Result<Outcome> {
+        let mut heard = self.ask();
+        if let Ok(Heard::Done(_, Some(listener))) = heard {
+            if let Err(error) = send_on(listener) {
+                return Ok(Outcome::NoListener(error));
             }
-            _ => Err(failed(Errno::PROTO)),
+            heard = self.ask();
         }
+        match heard {
+            Ok(Heard::Closed) => Ok(Outcome::Silent),
+            Ok(Heard::Failed(record, output)) => Ok(Outcome::Failed(record, output)),
+            Err(Errno::PIPE | Errno::CONNRESET) => Ok(Outcome::Unheard),
+            Ok(Heard::Done(..)) => Err(Errno::PROTO),
+            Err(errno) => Err(errno),
+        }
+        .map_err(|errno| Error::os("talk to the container's process", errno))
+    }
+
+    fn ask(&self) -> io::Result<Heard> {
+        send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL)?;
+        hear(&self.0)
     }
 }
 
@@ -124,7 +133,7 @@ pub(super) mod tests {
     use super::*;
     use crate::ContainerId;
     use crate::container::store::claim;
-    use rustix::net::{SocketFlags, accept_with};
+    use rustix::net::{RecvFlags, SocketFlags, accept_with, recv};
     use std::thread;
 
     /// Waits for somebody who says go, like the container's process.
@@ -155,6 +164,10 @@ pub(super) mod tests {
         }
     }
 
+    fn no_listener(_: OwnedFd) -> Result<()> {
+        panic!("there is none")
+    }
+
     fn at(depth: usize, play: impl FnOnce(Claim)) {
         let root = tempfile::tempdir().unwrap();
         let below = root.path().join("long".repeat(depth));
@@ -171,7 +184,7 @@ pub(super) mod tests {
                 let container = thread::spawn(move || wait_for_go(listener, None));
                 assert!(has_waiter(claim.folder()).unwrap());
                 let gate = Gate::find(claim.folder()).unwrap().unwrap();
-                assert_eq!(gate.pass().unwrap(), Outcome::Silent);
+                assert!(matches!(gate.pass(no_listener), Ok(Outcome::Silent)));
                 container.join().unwrap();
                 assert!(!has_waiter(claim.folder()).unwrap());
                 assert!(Gate::find(claim.folder()).unwrap().is_none());
@@ -187,7 +200,10 @@ pub(super) mod tests {
             let listener = claim.listen().unwrap();
             let container = thread::spawn(move || wait_for_go(listener, Some(failure)));
             let gate = Gate::find(claim.folder()).unwrap().unwrap();
-            assert_eq!(gate.pass().unwrap(), Outcome::Failed(failure, Vec::new()));
+            let outcome = gate.pass(no_listener).unwrap();
+            assert!(
+                matches!(outcome, Outcome::Failed(record, output) if record == failure && output.is_empty())
+            );
             container.join().unwrap();
         });
     }
@@ -209,7 +225,7 @@ pub(super) mod tests {
             let gate = Gate::find(claim.folder()).unwrap().unwrap();
             close(&listener);
             drop(listener);
-            assert_eq!(gate.pass().unwrap(), Outcome::Unheard);
+            assert!(matches!(gate.pass(no_listener), Ok(Outcome::Unheard)));
         });
     }
 }

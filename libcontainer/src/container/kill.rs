@@ -20,10 +20,14 @@ impl Container {
         }
         let folder = self.folder()?;
         let stored = self.current(&folder)?;
-        if whom == Signals::All {
+        if whom == Signals::All && !stored.cgroups.is_empty() {
             return cgroups::signal_all(&stored.cgroups, signal);
         }
         let Some(init) = stored.live_process()? else {
+            // A container that has no cgroup of its own is known by its first process alone.
+            if whom == Signals::All {
+                return Ok(());
+            }
             return Err(wrong_status("kill", self.id(), status(&folder, &stored)?));
         };
         self.signal_init(&init, signal)?;

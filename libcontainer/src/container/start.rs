@@ -1,6 +1,7 @@
 //! `start`: letting a created container's process pass the gate.
 
 use libcontainer_init::{Record, op};
+use rustix::io::Errno;
 use rustix::process::Pid;
 
 use super::delete::end_processes;
@@ -11,6 +12,7 @@ use super::store::PATIENCE;
 use super::{Container, Delete, Status};
 use crate::error::HookFailure;
 use crate::launch::hooks::run_poststart;
+use crate::launch::listener;
 use crate::launch::report::hook_failure;
 use crate::sys::procfs::{Procfs, Stat};
 use crate::{Error, ErrorKind, Result, StepFailure};
@@ -37,8 +39,14 @@ impl Container {
             let status = status_but_for_gate(&stored)?.unwrap_or(Status::Running);
             return Err(wrong_status("start", self.id(), status));
         };
-        let outcome = gate.pass().map_err(|error| error.context(format_args!("start {}", self.id())))?;
+        let send_on = |fd| match &stored.listener {
+            Some(agent) => listener::send(&stored, agent, Status::Created, &fd),
+            None => Err(Error::os("the listener of a filter", Errno::PROTO)),
+        };
+        let outcome =
+            gate.pass(send_on).map_err(|error| error.context(format_args!("start {}", self.id())))?;
         let error = match (outcome, unexecuted(&stored)?) {
+            (Outcome::NoListener(error), _) => error.context(format_args!("start {}", self.id())),
             (Outcome::Failed(record, output), _) => failure(self.id().as_str(), &stored, record, output),
             (_, Some(dead)) => died(self.id().as_str(), &stored, dead),
             (Outcome::Unheard, None) => return Err(wrong_status("start", self.id(), Status::Running)),

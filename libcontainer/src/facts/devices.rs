@@ -18,9 +18,9 @@ pub(super) struct Devices {
     pub(super) other_devices: BTreeSet<PathBuf>,
 }
 
-pub(super) fn probe(config: &Config, handles: &mut Handles) -> Result<Devices> {
+pub(super) fn probe(config: &Config, nested: bool, handles: &mut Handles) -> Result<Devices> {
     let mut found = Devices::default();
-    for node in config.devices_to_bind() {
+    for node in config.devices_to_bind(nested) {
         let path = PathBuf::from(&node.device.path);
         let mut handle = None;
         found.devices.insert(path.clone(), look(&path).keep(&mut handle));

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{Access, CWD, FileType, Mode, OFlags, access, fstat, open};
+use rustix::fs::{Access, CWD, FileType, Mode, OFlags, access, fstat, open, stat};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::{getegid, geteuid};
@@ -13,7 +13,7 @@ use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set}
 
 use super::devices::{self, Devices};
 use super::{Facts, Handles, PathFact, Purpose, Source, Unprivileged, network, resctrl};
-use crate::cgroup;
+use crate::cgroup::{self, Layout};
 use crate::spec::{Config, Membership, MountKind, Namespaces};
 use crate::sys::namespace;
 use crate::{Error, ErrorKind, Result};
@@ -27,9 +27,11 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
     let mut handles = Handles::default();
     let root = look(&config.root.path).keep(&mut handles.root);
     let mut sources = BTreeMap::new();
+    // For a user namespace it is copied later, from where its flags are locked.
+    let may_copy = purpose == Purpose::Create && config.namespaces.user.membership == Membership::Host;
     for mount in &config.mounts {
         if let MountKind::Bind { source, recursive } = &mount.kind {
-            let (fact, handle) = look_at_source(source, *recursive, purpose);
+            let (fact, handle) = look_at_source(source, *recursive, may_copy);
             if fact == (PathFact::Missing { errno: libc::EMFILE }) {
                 return Err(too_many_open(mount.index));
             }
@@ -37,15 +39,19 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
             handles.sources.extend(handle.map(|handle| (mount.index, handle)));
         }
     }
-    let Devices { devices, other_devices } = devices::probe(config, &mut handles)?;
+    let nested_user = is_nested();
+    let Devices { devices, other_devices } = devices::probe(config, nested_user, &mut handles)?;
     handles.namespaces = namespaces(&config.namespaces)?;
     let (capabilities, last_capability) = own_capabilities()?;
-    let want = cgroup::Want::needed(config.resources.as_ref(), config.cgroups_path.as_deref());
+    let want = cgroup::Want::needed(config.cgroups_path.as_deref());
+    let cgroup = cgroup::detect(want)?;
     let facts = Facts {
-        cgroup: cgroup::detect(want)?,
+        cgroup_denied: is_denied(&cgroup, config, nested_user),
+        cgroup,
+        nested_user,
         capabilities,
         last_capability,
-        lsms: if needs_lsms(config) { lsms() } else { Vec::new() },
+        lsms: lsms_for(config),
         root,
         sources,
         devices,
@@ -55,6 +61,7 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
         missing_net_devices: network::missing_devices(config)?,
         resctrl: resctrl::resctrl(config)?,
         joins_own_network: network::joins_own(config, &handles.namespaces)?,
+        container: None,
     };
     Ok((facts, handles))
 }
@@ -91,10 +98,10 @@ fn told(handle: OwnedFd) -> std::result::Result<(PathFact, OwnedFd), Errno> {
     Ok((fact, handle))
 }
 
-/// Opens the source of a bind as the mount that it will be, in one call. Whatever hinders that is found out again by
+/// Opens the source of a bind, if it may be as the mount that it will be, in one call. Whatever hinders that is found out again by
 /// the plan's step, which has the words for it.
-fn look_at_source(path: &Path, recursive: bool, purpose: Purpose) -> (PathFact, Option<Source>) {
-    if purpose == Purpose::Create {
+fn look_at_source(path: &Path, recursive: bool, may_copy: bool) -> (PathFact, Option<Source>) {
+    if may_copy {
         let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
         if recursive {
             flags |= OpenTreeFlags::AT_RECURSIVE;
@@ -109,7 +116,7 @@ fn look_at_source(path: &Path, recursive: bool, purpose: Purpose) -> (PathFact, 
 }
 
 /// The caller's permitted capabilities, and the highest capability that the kernel knows.
-fn own_capabilities() -> Result<(u64, u8)> {
+pub(super) fn own_capabilities() -> Result<(u64, u8)> {
     let sets = capabilities(None).map_err(|errno| Error::os("capget of this process", errno))?;
     Ok((sets.permitted.bits(), last_capability()))
 }
@@ -124,6 +131,11 @@ fn last_capability() -> u8 {
         true => (LIKELY + 1..64).take_while(|number| is_known(*number)).last().unwrap_or(LIKELY),
         false => (0..LIKELY).rev().find(|number| is_known(*number)).unwrap_or_default(),
     }
+}
+
+/// The security modules of the running kernel, if the configuration has anything for them.
+pub(super) fn lsms_for(config: &Config) -> Vec<String> {
+    if needs_lsms(config) { lsms() } else { Vec::new() }
 }
 
 fn needs_lsms(config: &Config) -> bool {
@@ -186,6 +198,21 @@ fn open_namespace(path: &Path, flag: i32) -> std::result::Result<OwnedFd, String
         Ok(_) => Err("it is a namespace of another kind".into()),
         Err(_) => Err("it is not a namespace".into()),
     }
+}
+
+/// Whether this process is in another user namespace than the first, whose inode number the kernel never gives away.
+fn is_nested() -> bool {
+    const FIRST: u64 = 0xEFFF_FFFD;
+    stat("/proc/self/ns/user").is_ok_and(|stat| stat.st_ino != FIRST)
+}
+
+/// Of root on the host nobody asks: what hinders it is an error worth seeing.
+fn is_denied(layout: &Layout, config: &Config, nested: bool) -> bool {
+    let is_root = !nested && geteuid().is_root();
+    let is_named = config.cgroups_path.as_ref().is_some_and(|path| !path.is_empty());
+    let mounts = layout.v1.iter().map(|hierarchy| &hierarchy.mount);
+    let mut mounts = mounts.chain(layout.v2.iter().map(|unified| &unified.mount));
+    !is_root && !is_named && mounts.any(|mount| access(mount, Access::WRITE_OK).is_err())
 }
 
 /// Who writes the id maps, if this process lacks the capabilities for it.

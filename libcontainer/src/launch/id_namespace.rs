@@ -1,5 +1,7 @@
 //! User namespaces that only hold maps: `mount_setattr` takes the ids of an idmapped mount from one.
 
+use std::os::fd::BorrowedFd;
+
 use libcontainer_init::sys::Clone;
 use libcontainer_init::{Entry, Program, Step};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
@@ -19,18 +21,42 @@ type Result<T> = std::result::Result<T, Fault>;
 
 /// A new user namespace with these maps. Its descriptor keeps it; no process is left.
 pub(super) fn make(maps: &IdMaps) -> Result<OwnedFd> {
-    let (link, theirs) = Link::pair().map_err(call("socketpair"))?;
-    let holder = hold(&theirs)?;
-    let made = mapped(&holder, maps);
-    // The child waits for a message, and ends when the other end closes; so it does if we are killed.
-    drop(link);
-    holder.wait_child()?;
+    let holder = Holder::new(libc::CLONE_NEWUSER)?;
+    let made = mapped(&holder.process, maps);
+    holder.end()?;
     made
 }
 
-/// A child in a new user namespace. It closes what it inherited and then waits: the gap in the indices is a turn of the
-/// host, which never says `Go`.
-fn hold(theirs: &OwnedFd) -> Result<Process> {
+/// A child in new namespaces that does nothing.
+pub(super) struct Holder {
+    process: Process,
+    link: Link,
+}
+
+impl Holder {
+    /// `flags` are `CLONE_NEW*`.
+    pub(super) fn new(flags: i32) -> Result<Self> {
+        let (link, theirs) = Link::pair().map_err(call("socketpair"))?;
+        Ok(Self { process: hold(&theirs, flags)?, link })
+    }
+
+    /// The child waits for a message, and ends when the other end closes; so it does if we are killed.
+    pub(super) fn end(self) -> Result<()> {
+        drop(self.link);
+        self.process.wait_child()?;
+        Ok(())
+    }
+}
+
+impl AsFd for Holder {
+    /// Its pidfd.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.process.as_fd()
+    }
+}
+
+/// It closes what it inherited and then waits: the gap in the indices is a turn of the host, which never says `Go`.
+fn hold(theirs: &OwnedFd, flags: i32) -> Result<Process> {
     let entries = [Entry { index: 1, step: Step::CloseFds }, Entry { index: 3, step: Step::Exec }];
     let link = theirs.as_raw_fd();
     let end = [std::ptr::null()];
@@ -48,7 +74,7 @@ fn hold(theirs: &OwnedFd) -> Result<Process> {
         lists: &[],
         environment: &end,
     };
-    let request = Clone { flags: libc::CLONE_NEWUSER as u64, cgroup: None };
+    let request = Clone { flags: flags as u64, cgroup: None };
     let (pid, pidfd) = clone::spawn(&mut program, request).map_err(child)?;
     Ok(Process::from_parts(pid, pidfd)?)
 }

@@ -17,8 +17,8 @@ use crate::sys::pidfd::Process;
 pub(super) struct Link(OwnedFd);
 
 /// What the child said.
-pub(super) enum Heard {
-    /// Its entries are done; `Enter` sends the pidfd of the process that it cloned.
+pub(crate) enum Heard {
+    /// Its entries are done; `Enter` sends the pidfd of the process that it cloned, `Init` the listener of its filter.
     Done(Record, Option<OwnedFd>),
     /// One of them failed; a hook's last words come with it.
     Failed(Record, Vec<u8>),
@@ -49,31 +49,33 @@ impl Link {
     }
 
     pub(super) fn hear(&self) -> io::Result<Heard> {
-        let mut bytes = [0; Message::SIZE];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::CMSG_CLOEXEC;
-        let mut receive =
-            || retry_on_intr(|| recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags));
-        let message = match receive() {
+        match hear(&self.0) {
             // The child ended without having read our last message. The kernel tells that once, and before what the
             // child said at its end.
-            Err(Errno::CONNRESET) => receive()?,
-            message => message?,
-        };
-        let pidfd = ancillary.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-            _ => None,
-        });
-        let message = bytes.get(..message.bytes).unwrap_or_default();
-        match Message::split(message) {
-            None if message.is_empty() => Ok(Heard::Closed),
-            Some((record, [])) if record.kind == Record::DONE => Ok(Heard::Done(record, pidfd)),
-            Some((record, output)) if record.kind == Record::FAILED => {
-                Ok(Heard::Failed(record, output.to_vec()))
-            }
-            _ => Err(Errno::PROTO),
+            Err(Errno::CONNRESET) => hear(&self.0),
+            heard => heard,
         }
+    }
+}
+
+/// Receives one message of a child.
+pub(crate) fn hear(socket: &OwnedFd) -> io::Result<Heard> {
+    let mut bytes = [0; Message::SIZE];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    let message =
+        retry_on_intr(|| recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags))?;
+    let fd = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+        _ => None,
+    });
+    let message = bytes.get(..message.bytes).unwrap_or_default();
+    match Message::split(message) {
+        None if message.is_empty() => Ok(Heard::Closed),
+        Some((record, [])) if record.kind == Record::DONE => Ok(Heard::Done(record, fd)),
+        Some((record, output)) if record.kind == Record::FAILED => Ok(Heard::Failed(record, output.to_vec())),
+        _ => Err(Errno::PROTO),
     }
 }
 

@@ -42,7 +42,8 @@ pub(crate) fn hook_failure(
 }
 
 /// The error of entry `index`.
-pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error {
+pub(super) fn error(plan: &Plan, index: usize, fault: Fault) -> Error {
+    let what = plan.title();
     let total = plan.entries().len();
     let entry = plan.entries().get(index);
     let step = entry.map_or_else(String::new, |entry| plan.describe(entry));
@@ -55,19 +56,16 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
         Fault::Error(error) => {
             let pointer = entry.and_then(|entry| entry.pointer.as_ref());
             let pointer = pointer.map_or_else(String::new, |pointer| format!(", {pointer}"));
-            return error.context(format_args!("create {id}: step {index} of {total}{pointer}: {step}"));
+            return error.context(format_args!("{what}: step {index} of {total}{pointer}: {step}"));
         }
         Fault::Hook(failure) => {
             let pointer = entry.and_then(|entry| entry.pointer.as_deref()).unwrap_or_default();
-            let message = format!("create {id}: step {index} of {total}, {pointer}: {step}: {failure}");
+            let message = format!("{what}: step {index} of {total}, {pointer}: {step}: {failure}");
             return Error::new(ErrorKind::Hook(*failure), message);
         }
         Fault::Died(how) => {
             let place = turn(plan, index);
-            return Error::new(
-                ErrorKind::Os,
-                format!("create {id}: {place}: the container's first process {how}"),
-            );
+            return Error::new(ErrorKind::Os, format!("{what}: {place}: the process {how}"));
         }
     };
     let failure = StepFailure {
@@ -80,7 +78,7 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
         errno: errno.raw_os_error(),
         hint: entry.and_then(|entry| hint(entry, operation, errno)),
     };
-    let message = format!("create {id}: {failure}");
+    let message = format!("{what}: {failure}");
     Error::new(ErrorKind::Setup(failure), message)
 }
 
@@ -89,9 +87,11 @@ const NAMESPACE_LIMIT: &str = "a limit of namespaces is reached: see /proc/sys/u
 /// What to try after a step of the host.
 fn host_hint(step: &HostStep, operation: &str, errno: Errno) -> Option<&'static str> {
     match (step, operation, errno) {
-        (HostStep::Clone { .. } | HostStep::IdNamespace { .. }, "clone3", Errno::NOSPC) => {
-            Some(NAMESPACE_LIMIT)
-        }
+        (
+            HostStep::Clone { .. } | HostStep::IdNamespace { .. } | HostStep::LockMounts,
+            "clone3",
+            Errno::NOSPC,
+        ) => Some(NAMESPACE_LIMIT),
         (HostStep::LendTree(tree), ..) => tree_hint(tree, operation, errno),
         (HostStep::IdMaps { .. }, "write", Errno::PERM) => Some(
             "an id on the host's side is not the caller's to give: see /proc/self/uid_map and /proc/self/gid_map; \
@@ -136,6 +136,8 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
     };
     match (step, operation, errno) {
         (Step::CloneInit { .. } | Step::Unshare { .. }, _, Errno::NOSPC) => Some(NAMESPACE_LIMIT),
+        (Step::JoinProcess { .. }, "setns", Errno::SRCH)
+        | (Step::CloneInit { .. }, "clone3", Errno::NOMEM) => Some("the container's first process has ended"),
         (Step::Join { .. }, "setns", Errno::PERM) => {
             Some("its user namespace gives this container no privilege over it: join that one as well")
         }
@@ -153,9 +155,7 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
         (Step::Mount { .. }, "fsopen", Errno::NODEV) => {
             Some("this kernel does not have the file system type")
         }
-        (Step::Mount { .. }, "fsconfig", Errno::INVAL) => {
-            Some("the file system does not know one of the options")
-        }
+        (Step::Mount { .. }, "fsconfig", Errno::INVAL) => Some(OPTION),
         (Step::Mount { .. }, "fsmount" | "fsconfig", Errno::PERM) => {
             Some("in a user namespace, sysfs needs a network namespace and proc a pid namespace of its own")
         }
@@ -177,6 +177,9 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
     }
 }
 
+const OPTION: &str =
+    "the file system does not know one of the options, or an id in them has no place in the user namespace";
+
 const LOCKED: &str = "a flag that a more privileged mount namespace has set is locked: do not clear it";
 
 /// Of mounts that the host prepares.
@@ -189,11 +192,14 @@ fn tree_hint(tree: &Tree, operation: &str, errno: Errno) -> Option<&'static str>
             Some("it is idmapped already, or its file system belongs to another user namespace")
         }
         ("mount_setattr", Errno::PERM) => Some(LOCKED),
+        ("open_tree", Errno::PERM) => {
+            Some("mounting needs root, or a user namespace in the configuration: see spec --rootless")
+        }
         ("open_tree", Errno::INVAL) if !tree.recursive => {
             Some("mounts below it are locked in this user namespace: use rbind")
         }
         ("fsopen", Errno::NODEV) => Some("this kernel does not have the file system type"),
-        ("fsconfig", Errno::INVAL) => Some("the file system does not know one of the options"),
+        ("fsconfig", Errno::INVAL) => Some(OPTION),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 use super::host::{call, child};
 use super::{Engine, Fault, clone, fill};
 use crate::facts;
-use crate::planner::{IdNamespace, Idmap, NewFilesystem, Source, Tree};
+use crate::planner::{IdNamespace, Idmap, NewFilesystem, Source, Tree, changes};
 use crate::spec::attr;
 
 type Result<T> = std::result::Result<T, Fault>;
@@ -19,7 +19,10 @@ type Result<T> = std::result::Result<T, Fault>;
 impl Engine<'_> {
     pub(super) fn lend_tree(&mut self, tree: &Tree) -> Result<()> {
         let mount = match &tree.source {
-            Source::Root => copy(missing(self.launch.handles.root.as_ref())?.as_fd(), tree.recursive)?,
+            Source::Root => match self.locked_root.take() {
+                Some(locked) => locked,
+                None => copy(missing(self.launch.handles.root.as_ref())?.as_fd(), tree.recursive)?,
+            },
             // What was opened for the facts is not needed any more: a thousand binds are as many descriptors.
             Source::Mount(index) => match missing(self.launch.handles.sources.remove(index))? {
                 facts::Source::Tree(copied) => copied,
@@ -43,7 +46,7 @@ impl Engine<'_> {
         self.lend(tree.slot, mount)
     }
 
-    /// What changes in the whole tree, then in its top. A single mount needs one change only.
+    /// What changes in the whole tree, then in its top.
     fn changes(&self, tree: &Tree) -> Result<[MountAttr; 2]> {
         let (mut all, mut top) = (tree.all, tree.top);
         if let Some(Idmap { namespace, recursive }) = tree.idmap {
@@ -51,10 +54,7 @@ impl Engine<'_> {
             mapped.set |= attr::IDMAP;
             mapped.userns_fd = u64::from(self.id_namespace(namespace)?.as_raw_fd().unsigned_abs());
         }
-        if tree.recursive {
-            return Ok([all, top]);
-        }
-        Ok([MountAttr::default(), merged(all, top)])
+        Ok(changes(tree.recursive, all, top))
     }
 
     fn id_namespace(&self, namespace: IdNamespace) -> Result<&OwnedFd> {
@@ -92,14 +92,4 @@ fn copy(source: BorrowedFd<'_>, recursive: bool) -> Result<OwnedFd> {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
     open_tree(source, c"", flags).map_err(call("open_tree"))
-}
-
-/// First one, then the other, in one.
-fn merged(first: MountAttr, then: MountAttr) -> MountAttr {
-    MountAttr {
-        set: first.set & !then.clear | then.set,
-        clear: first.clear & !then.set | then.clear,
-        propagation: if then.propagation == 0 { first.propagation } else { then.propagation },
-        userns_fd: first.userns_fd | then.userns_fd,
-    }
 }

@@ -7,6 +7,7 @@ use libcontainer_init::{Slot, Step, slot};
 use super::entry::{Action, Actor, Entry, HostStep, Source, Tree};
 use super::pool::Pool;
 use super::request::Request;
+use super::taken;
 use crate::spec::{IdMaps, Warning};
 
 pub(super) struct Build<'a> {
@@ -17,6 +18,8 @@ pub(super) struct Build<'a> {
     next_slot: u16,
     /// Trees that the host lends and `Init` has not yet put anywhere, in order.
     lent: VecDeque<Slot>,
+    /// Trees that `Init` takes itself, as the host may not lend them.
+    pub(super) taken: Vec<(Tree, Option<String>)>,
     /// The trees of binds, by index in `/mounts`.
     binds: BTreeMap<usize, Slot>,
     /// The maps of the user namespaces that are made for idmapped mounts, by number.
@@ -33,6 +36,7 @@ impl<'a> Build<'a> {
             warnings,
             next_slot: slot::FIRST_FREE,
             lent: VecDeque::new(),
+            taken: Vec::new(),
             binds: BTreeMap::new(),
             id_namespaces: Vec::new(),
         }
@@ -46,7 +50,16 @@ impl<'a> Build<'a> {
         if let Source::Mount(index) = tree.source {
             self.binds.insert(index, slot);
         }
-        self.push(Actor::Host, Action::Host(HostStep::LendTree(Tree { slot, ..tree })), pointer);
+        self.provide(Tree { slot, ..tree }, pointer);
+    }
+
+    /// Has the host lend a tree in the slot that it names, or `Init` take it.
+    pub(super) fn provide(&mut self, tree: Tree, pointer: Option<String>) {
+        if taken::applies(self) {
+            self.taken.push((tree, pointer));
+        } else {
+            self.push(Actor::Host, Action::Host(HostStep::LendTree(tree)), pointer);
+        }
     }
 
     /// The slot of the tree of bind `index`.

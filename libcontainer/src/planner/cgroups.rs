@@ -2,8 +2,8 @@
 
 use super::build::Build;
 use super::entry::HostStep;
-use crate::Result;
-use crate::cgroup::{self, Devices, Placement, Write};
+use crate::cgroup::{self, Devices, Limits, Placement, Write, Writes};
+use crate::{Error, ErrorKind, Result};
 
 /// What later entries need to know of the cgroup.
 pub(super) struct Planned {
@@ -17,14 +17,38 @@ pub(super) struct Planned {
 pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     let config = build.request.config;
     let layout = &build.request.facts.cgroup;
+    let limits = Limits::new(config.resources.as_ref())?;
+    let writes = cgroup::writes(&limits, layout)?;
+    for pointer in &limits.memory.ignored {
+        build.warn(*pointer, cgroup::KERNEL_MEMORY);
+    }
+    if build.request.facts.cgroup_denied {
+        return without(&writes);
+    }
     let placement = cgroup::place(layout, config.cgroups_path.as_deref(), build.request.id)?;
-    let limits = cgroup::limits(config.resources.as_ref(), layout)?;
-    let step = HostStep::CreateCgroup { placement: placement.clone(), limits: limits.clone() };
+    let controllers = writes.controllers(layout);
+    let step = HostStep::CreateCgroup { placement: placement.clone(), controllers };
     build.host_for(step, "/linux/cgroupsPath");
-    for write in limits.writes {
+    for write in writes.early {
         limit(build, write);
     }
-    Ok(Planned { placement, late: limits.late, devices: limits.devices })
+    let devices = cgroup::devices(&limits.devices, layout)?;
+    Ok(Planned { placement, late: writes.late, devices })
+}
+
+/// The container stays in the caller's cgroups, as the caller may make none and names none. Devices are not restricted
+/// then: who may not make cgroups may not make nodes either, and opens those of the host as far as their modes let it.
+fn without(writes: &Writes) -> Result<Planned> {
+    if let Some(write) = writes.early.iter().chain(&writes.late).next() {
+        let pointer = write.pointer.clone();
+        let message = format!(
+            "{pointer}: a limit needs a cgroup, and this user may make none (drop the limit, or give a cgroupsPath \
+             below a cgroup that the user owns)"
+        );
+        return Err(Error::new(ErrorKind::Unsupported { pointer }, message));
+    }
+    let placement = Placement { groups: Vec::new() };
+    Ok(Planned { placement, late: Vec::new(), devices: Devices::Unrestricted })
 }
 
 pub(super) fn limit(build: &mut Build<'_>, write: Write) {

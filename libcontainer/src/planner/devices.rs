@@ -23,7 +23,7 @@ const LINKS: [(&str, &str); 6] = [
 ];
 
 pub(super) fn lend(build: &mut Build<'_>) -> Result<()> {
-    for node in build.request.config.devices_to_bind() {
+    for node in build.request.config.devices_to_bind(build.request.facts.nested_user) {
         let path = PathBuf::from(&node.device.path);
         check(build.request.facts, &path, &node)?;
         let tree = Tree {
@@ -61,9 +61,10 @@ fn check(facts: &Facts, path: &Path, node: &Node) -> Result<()> {
 
 pub(super) fn plan(build: &mut Build<'_>) {
     let config = build.request.config;
+    let binds = config.binds_devices(build.request.facts.nested_user);
     for node in config.nodes() {
         let path = build.pool.text(&node.device.path);
-        let step = if config.binds_devices() && node.device.kind != DeviceKind::Fifo {
+        let step = if binds && node.device.kind != DeviceKind::Fifo {
             Step::Attach { tree: build.borrow(), target: path, file: true, strict: false }
         } else {
             make(&node.device, path)
@@ -81,7 +82,8 @@ pub(super) fn plan(build: &mut Build<'_>) {
     }
     if let Some(process) = config.process.as_ref().filter(|process| process.terminal) {
         let (rows, columns) = process.console_size.unwrap_or_default();
-        build.init_for(Step::Terminal { uid: process.uid, rows, columns }, "/process/terminal");
+        build
+            .init_for(Step::Terminal { console: true, uid: process.uid, rows, columns }, "/process/terminal");
     }
     mounts::finish(build);
 }

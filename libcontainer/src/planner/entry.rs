@@ -7,6 +7,7 @@ use libcontainer_init::{Slot, Step, attr::MountAttr};
 
 use crate::cgroup;
 use crate::resctrl::Group;
+use crate::seccomp::Listener;
 use crate::spec::{Hook, HookKind, IdMap, IdMaps, IoPriority, NetDevice, Scheduler, TimeOffset};
 
 /// One line of a plan.
@@ -152,6 +153,8 @@ pub enum HostStep {
         /// Its maps.
         maps: IdMaps,
     },
+    /// Copies the sources of mounts with their flags locked, which a user namespace's root could otherwise clear.
+    LockMounts,
     /// Lends a tree.
     LendTree(Tree),
     /// Lends the namespace that was opened when the facts were found.
@@ -174,8 +177,22 @@ pub enum HostStep {
     CreateCgroup {
         /// Where.
         placement: cgroup::Placement,
-        /// What will be limited, and so which controllers are needed.
-        limits: cgroup::Limits,
+        /// Which controllers it gets in the unified hierarchy.
+        controllers: cgroup::Controllers,
+    },
+    /// Lends the first process of the container that a program is executed in.
+    LendContainer,
+    /// Lends what the program gets as its standard streams.
+    LendStreams,
+    /// Opens the cgroups of that container, or cgroups below them.
+    OpenCgroup {
+        /// One in each v1 hierarchy, and one in the unified hierarchy.
+        dirs: Vec<PathBuf>,
+    },
+    /// Moves `Enter` into these, for what it clones to be born there.
+    EnterCgroup {
+        /// Also into the one that it could have been born in.
+        all: bool,
     },
     /// Sets one limit.
     Limit(cgroup::Write),
@@ -241,6 +258,8 @@ pub enum HostStep {
         /// Path of the socket.
         path: PathBuf,
     },
+    /// Sends the listener of the filter to the agent that decides calls. Behind the gate `start` does it.
+    SendListener(Listener),
     /// Fails, so that a test can fail at any place of a plan.
     #[cfg(feature = "fault-injection")]
     Fail {

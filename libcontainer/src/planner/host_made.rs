@@ -26,7 +26,8 @@ fn may_mount_sysfs(build: &Build<'_>) -> bool {
     let namespaces = &build.request.config.namespaces;
     let owned = &build.request.facts.owned_by_joined_user;
     match (&namespaces.user.membership, &namespaces.network.membership) {
-        (Membership::Host, _) | (_, Membership::New) => true,
+        (_, Membership::New) => true,
+        (Membership::Host, _) => !build.request.facts.nested_user,
         (_, Membership::Join(_)) => owned.contains(&(libc::CLONE_NEWNET as u32)),
         (_, Membership::Host) => false,
     }

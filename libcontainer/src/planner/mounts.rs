@@ -16,6 +16,9 @@ use crate::facts::PathFact;
 use crate::spec::{Attributes, Membership, Mount, MountKind, attr};
 use crate::{Error, ErrorKind, Result};
 
+/// Where every host has them. They are shown as they are to a container that has none of its own.
+const CGROUPS: &str = "/sys/fs/cgroup";
+
 /// Lends the trees of `/mounts`, in order.
 pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     let config = build.request.config;
@@ -31,6 +34,12 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
             }
             // Without a cgroup namespace a v1 hierarchy would show the host's whole tree, and a user namespace may
             // not mount the unified one.
+            MountKind::Cgroup if build.request.facts.cgroup_denied && is_lent(build) => {
+                let path = PathBuf::from(CGROUPS);
+                let tree =
+                    Tree { source: Source::Made(path.clone()), path, recursive: true, ..bind(build, mount) };
+                build.lend(tree, Some(pointer(mount)));
+            }
             MountKind::Cgroup if is_lent(build) => {
                 for dir in placement.dirs() {
                     let tree = Tree { source: Source::Made(dir.clone()), path: dir, ..bind(build, mount) };
@@ -160,7 +169,7 @@ pub(super) fn finish(build: &mut Build<'_>) {
 fn cgroup(build: &mut Build<'_>, mount: &Mount) {
     let layout = &build.request.facts.cgroup;
     let has_namespace = !is_lent(build);
-    if layout.v1.is_empty() && !has_namespace {
+    if !has_namespace && (layout.v1.is_empty() || build.request.facts.cgroup_denied) {
         return lent_dir(build, mount, &mount.destination);
     }
     if layout.v1.is_empty() {
@@ -237,7 +246,8 @@ fn name(hierarchy: &Hierarchy) -> String {
 /// Whether the container's own cgroups are bound instead of mounting their hierarchies.
 fn is_lent(build: &Build<'_>) -> bool {
     let namespaces = &build.request.config.namespaces;
-    let is_v1 = !build.request.facts.cgroup.v1.is_empty();
+    let facts = build.request.facts;
+    let is_v1 = !facts.cgroup.v1.is_empty();
     namespaces.cgroup.membership == Membership::Host
-        && (is_v1 || namespaces.user.membership != Membership::Host)
+        && (is_v1 || facts.nested_user || namespaces.user.membership != Membership::Host)
 }

@@ -61,7 +61,7 @@ pub(super) fn enter(
     } else {
         through_enter(build, joins, into_cgroup);
     }
-    if !build.request.facts.cgroup.v1.is_empty() {
+    if placement.groups.iter().any(|group| !group.unified) {
         build.host_for(HostStep::JoinCgroup, "/linux/cgroupsPath");
     }
     for write in late {

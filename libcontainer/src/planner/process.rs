@@ -1,8 +1,7 @@
 //! The program: who it runs as, what it may do, and the order in which privileges go.
 //!
-//! The order is the point. Limits and the change of user need privileges, so they come first; a filter needs
-//! `CAP_SYS_ADMIN` unless no_new_privs is set, so without it the filter is loaded before the capabilities go; with
-//! it the filter is the very last thing, so that it need not allow anything of ours but `execve`.
+//! The order is the point. Limits and the change of user need privileges, so they come first. The filter is the very
+//! last thing, so that it need not allow anything of ours but `execve` (and two calls on the link, if it has a listener).
 
 use libcontainer_init::step::Instruction;
 use libcontainer_init::{Step, Text};
@@ -10,6 +9,7 @@ use libcontainer_init::{Step, Text};
 use super::build::Build;
 use super::entry::HostStep;
 use super::hooks;
+use super::rehearsal;
 use super::request::Options;
 use super::scheduling;
 use crate::cgroup::Devices;
@@ -37,21 +37,53 @@ pub(super) fn plan(build: &mut Build<'_>, devices: Devices) -> Result<Prepared> 
         build.init_for(Step::Exec, "/process");
         return Ok(Prepared::default());
     };
-    let capabilities = grantable(build, process);
-    label(build, process)?;
-    identity(build, process, &capabilities);
-    let envp = environment(build, process);
-    limits(build, process);
-    let filter = filter(build)?;
+    let ready = become_user(build, process, Cwd::Made)?;
     created(build, devices);
     if !build.request.options.at_once {
         build.init(Step::WaitForStart);
     }
     hooks::before_program(build);
+    let prepared = become_program(build, process, ready)?;
+    hooks::after_program(build);
+    Ok(prepared)
+}
+
+/// What becomes of a working folder that is missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cwd {
+    /// It is made.
+    Made,
+    /// It is an error.
+    MustExist,
+}
+
+/// What is left to be done for a process that is its user already.
+pub(super) struct Ready {
+    capabilities: Capabilities,
+    filter: Option<seccomp::Filter>,
+    envp: Vec<Text>,
+}
+
+/// Up to a process that has its user, its limits and its place, and privileges still.
+pub(super) fn become_user(build: &mut Build<'_>, process: &Process, cwd: Cwd) -> Result<Ready> {
+    let capabilities = grantable(build, process);
+    label(build, process)?;
+    identity(build, process, &capabilities, cwd);
+    let envp = environment(build, process);
+    limits(build, process);
+    let filter = filter(build)?;
+    Ok(Ready { capabilities, filter, envp })
+}
+
+/// The rest of the way.
+pub(super) fn become_program(build: &mut Build<'_>, process: &Process, ready: Ready) -> Result<Prepared> {
+    let Ready { capabilities, filter, envp } = ready;
     build.init(Step::Signals);
     give_up_privileges(build, process, &capabilities, filter.as_ref());
     build.init_for(Step::Exec, "/process/args/0");
-    hooks::after_program(build);
+    if let Some(filter) = &filter {
+        rehearsal::rehearse(build, &filter.instructions)?;
+    }
     let argv = process.args.iter().map(|arg| build.pool.text(arg)).collect();
     let filter = filter.map(|filter| filter.instructions).unwrap_or_default();
     Ok(Prepared { filter, argv, envp })
@@ -164,15 +196,17 @@ fn write(build: &mut Build<'_>, path: &str, value: &str, pointer: &str) {
 }
 
 /// Bounding set, groups, working folder, user: what was root's becomes the user's.
-fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilities) {
+fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilities, cwd: Cwd) {
+    let make = cwd == Cwd::Made;
     let last = build.request.facts.last_capability;
     build.init_for(Step::Bounding { keep: capabilities.bounding, last }, "/process/capabilities/bounding");
     let groups = build.pool.words(&process.additional_gids);
-    let has_user = build.request.config.namespaces.user.membership != Membership::Host;
-    let or_keep = has_user && process.additional_gids.is_empty();
+    let is_mapped = build.request.facts.nested_user
+        || build.request.config.namespaces.user.membership != Membership::Host;
+    let or_keep = is_mapped && process.additional_gids.is_empty();
     build.init_for(Step::Groups { groups, or_keep }, "/process/user/additionalGids");
     let cwd = build.pool.text(&process.cwd);
-    build.init_for(Step::Cwd { path: cwd }, "/process/cwd");
+    build.init_for(Step::Cwd { path: cwd, make }, "/process/cwd");
     if let Some(place) = missing_home(process) {
         build.init_for(Step::Home { uid: process.uid, place }, "/process/env");
     }
@@ -267,6 +301,11 @@ fn filter(build: &mut Build<'_>) -> Result<Option<seccomp::Filter>> {
     Ok(Some(filter))
 }
 
+/// Loading a filter needs `CAP_SYS_ADMIN` unless no_new_privs is set. It is kept for that in the process's own sets, which
+/// end with exec: the kernel makes the program's sets of the bounding, inheritable and ambient ones, whatever the
+/// permitted and effective ones were (capabilities(7), "Transformation of capabilities during execve()").
+const SYS_ADMIN: u64 = 1 << 21;
+
 fn give_up_privileges(
     build: &mut Build<'_>,
     process: &Process,
@@ -274,16 +313,17 @@ fn give_up_privileges(
     filter: Option<&seccomp::Filter>,
 ) {
     let &Capabilities { effective, permitted, inheritable, ambient, .. } = capabilities;
-    let seccomp = filter.map(|filter| Step::Seccomp { flags: filter.flags });
-    let sets = Step::Capabilities { effective, permitted, inheritable, ambient };
+    let needed = if filter.is_some() && !process.no_new_privileges { SYS_ADMIN } else { 0 };
+    let kept = needed & build.request.facts.grantable_capabilities(build.request.config);
+    let (effective, permitted) = (effective | kept, permitted | kept);
+    build
+        .init_for(Step::Capabilities { effective, permitted, inheritable, ambient }, "/process/capabilities");
     if process.no_new_privileges {
-        build.init_for(sets, "/process/capabilities");
         build.init_for(Step::NoNewPrivileges, "/process/noNewPrivileges");
     }
-    if let Some(seccomp) = seccomp {
-        build.init_for(seccomp, "/linux/seccomp");
-    }
-    if !process.no_new_privileges {
-        build.init_for(sets, "/process/capabilities");
+    let Some(filter) = filter else { return };
+    build.init_for(Step::Seccomp { flags: filter.flags }, "/linux/seccomp");
+    if let Some(listener) = &filter.listener {
+        build.host_for(HostStep::SendListener(listener.clone()), "/linux/seccomp/listenerPath");
     }
 }

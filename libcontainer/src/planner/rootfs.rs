@@ -5,11 +5,11 @@ use libcontainer_init::{Step, slot};
 
 use super::build::Build;
 use super::entry::{HostStep, Source, Tree};
-use super::{devices, hooks, mounts, namespaces};
+use super::{devices, hooks, mounts, namespaces, taken};
 use crate::cgroup::Placement;
 use crate::error::describe_errno;
 use crate::facts::PathFact;
-use crate::spec::{Membership, Propagation, PropagationKind, SysctlOwner, attr};
+use crate::spec::{Config, Membership, Propagation, PropagationKind, SysctlOwner, attr};
 use crate::{Error, ErrorKind, Result};
 
 /// The `MS_*` value of a kind of propagation.
@@ -41,6 +41,9 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     if needs_proc(build) {
         build.host(HostStep::LendProc);
     }
+    if may_clear_flags(build) {
+        build.host(HostStep::LockMounts);
+    }
     // Mounts made inside must not appear on the host, so the root is never a peer of the host's tree while it is
     // being set up, whatever it becomes in the end.
     let kind = if namespace_propagation(config.rootfs_propagation) == libc::MS_SLAVE {
@@ -57,7 +60,7 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
         top: MountAttr::default(),
         slot: slot::ROOT,
     };
-    build.host_for(HostStep::LendTree(root), "/root/path");
+    build.provide(root, Some("/root/path".into()));
     mounts::lend(build, placement)?;
     devices::lend(build)?;
     if let Some(path) = &options.console_socket {
@@ -80,13 +83,23 @@ fn check_root(build: &Build<'_>) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidSpec { pointer: "/root/path".into() }, message))
 }
 
+/// Whether the container could clear flags that its mounts have from the host. Of trees that `Init` takes itself the
+/// kernel has locked them.
+fn may_clear_flags(build: &Build<'_>) -> bool {
+    build.request.config.namespaces.user.membership != Membership::Host && !taken::applies(build)
+}
+
 /// The host's procfs is needed to write sysctls, LSM labels and the OOM score.
 fn needs_proc(build: &Build<'_>) -> bool {
     let config = build.request.config;
+    !config.sysctl.is_empty() || program_needs_proc(config)
+}
+
+/// Likewise, for the program's sake alone.
+pub(super) fn program_needs_proc(config: &Config) -> bool {
     let has_user = config.namespaces.user.membership != Membership::Host;
     let process = config.process.as_ref();
-    !config.sysctl.is_empty()
-        || process.is_some_and(|process| process.oom_score_adj.is_some() && !has_user)
+    process.is_some_and(|process| process.oom_score_adj.is_some() && !has_user)
         || process
             .is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
 }
@@ -100,13 +113,12 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     build.init(Step::ResetAffinity);
     build.init(Step::NewSession);
     if !options.no_new_keyring {
-        let name = build.pool.text(format!("_ses.{}", build.request.id));
-        build.init(Step::Keyring { name });
+        keyring(build);
     }
     if config.namespaces.network.membership == Membership::New {
         build.init_for(Step::LoopbackUp, "/linux/namespaces");
     }
-    attach_root(build);
+    attach_root(build)?;
     mounts::plan(build)?;
     devices::plan(build);
     hooks::before_pivot(build);
@@ -119,13 +131,21 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     Ok(())
 }
 
-fn attach_root(build: &mut Build<'_>) {
+/// A session keyring that the container's processes share with each other alone.
+pub(super) fn keyring(build: &mut Build<'_>) {
+    let name = build.pool.text(format!("_ses.{}", build.request.id));
+    build.init(Step::Keyring { name });
+}
+
+fn attach_root(build: &mut Build<'_>) -> Result<()> {
     let config = build.request.config;
     let at = build.pool.text(config.root.path.as_os_str().as_encoded_bytes());
     let propagation = namespace_propagation(config.rootfs_propagation);
     let detach_parent = (propagation == libc::MS_SHARED).then_some(at);
     build.init_for(Step::Propagate { propagation, detach_parent }, "/linux/rootfsPropagation");
+    taken::plan(build)?;
     build.init_for(Step::AttachRoot { at }, "/root/path");
+    Ok(())
 }
 
 fn names(build: &mut Build<'_>) {

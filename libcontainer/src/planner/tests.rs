@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Action, HostStep, Options, Plan, Request, make, verify};
+use super::{Action, HostStep, Options, Plan, Request, exec, make, verify};
 use crate::facts::Facts;
 use crate::spec::{self, Membership};
 
@@ -32,7 +32,8 @@ impl Input {
 impl Input {
     pub(super) fn plan(&self) -> crate::Result<Plan> {
         let Self { config, facts, options } = self;
-        make(&Request { id: "test", config, options, facts })
+        let request = Request { id: "test", config, options, facts };
+        if facts.container.is_some() { exec::plan(&request) } else { make(&request) }
     }
 }
 
@@ -52,11 +53,16 @@ fn what_the_host_makes_is_undone() {
         HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
         HostStep::IdNamespace { .. }
         | HostStep::LendProc
+        | HostStep::LendContainer
+        | HostStep::LendStreams
+        | HostStep::OpenCgroup { .. }
+        | HostStep::EnterCgroup { .. }
+        | HostStep::LockMounts
         | HostStep::LendTree(_)
         | HostStep::LendNamespace { .. } => false,
         // What a hook leaves, the hooks of `delete` take away, which an undone container runs too.
         HostStep::RunHook { .. } => false,
-        HostStep::ConnectConsole { .. } | HostStep::SendPidfd { .. } => false,
+        HostStep::ConnectConsole { .. } | HostStep::SendPidfd { .. } | HostStep::SendListener(_) => false,
         HostStep::JoinRdtGroups(_)
         | HostStep::JoinCgroup
         | HostStep::IdMaps { .. }

@@ -3,10 +3,11 @@
 
 use libcontainer_init::{Slot, Step, slot};
 
-use super::Plan;
 use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, Source, Template, Tree};
 use super::rule::{Rule, Violation};
+use super::{Plan, Purpose};
 use crate::cgroup::Devices;
+use crate::seccomp;
 use crate::spec::HookKind;
 
 mod hooks;
@@ -76,6 +77,8 @@ struct World {
     capabilities_set: bool,
     no_new_privileges: bool,
     filtered: bool,
+    /// Whether the entry before loaded a filter that has a listener.
+    has_listener: bool,
     executed: bool,
     /// The kind of the hook before.
     last_hook: Option<HookKind>,
@@ -83,12 +86,21 @@ struct World {
 
 impl World {
     fn new(plan: &Plan) -> Self {
-        let joins = |entry: &Entry| matches!(entry.action, Action::Host(HostStep::JoinCgroup));
+        let has = |wanted: fn(&HostStep) -> bool| {
+            plan.entries.iter().any(|entry| matches!(&entry.action, Action::Host(step) if wanted(step)))
+        };
         Self {
             slots: vec![false; plan.slots],
             has_filter: !plan.filter.is_empty(),
             has_program: !plan.argv.is_empty(),
-            has_cgroup_to_join: plan.entries.iter().any(joins),
+            has_cgroup_to_join: has(|step| matches!(step, HostStep::JoinCgroup)),
+            // A caller that may make none leaves the container in its own.
+            in_cgroup: !has(|step| {
+                matches!(step, HostStep::CreateCgroup { .. } | HostStep::OpenCgroup { .. })
+            }),
+            // What a program is executed in was made and recorded by others.
+            claimed: plan.purpose == Purpose::Exec,
+            recorded: plan.purpose == Purpose::Exec,
             ..Self::default()
         }
     }
@@ -114,14 +126,22 @@ impl World {
         let is_hook = matches!(entry.action, Action::Host(HostStep::RunHook { .. }));
         self.require(!self.executed || is_hook, Rule::NothingAfterExec);
         let waits = self.gated || self.last_hook == Some(HookKind::StartContainer);
-        self.require(!waits || self.executed || entry.actor != Actor::Host, Rule::NoHostAfterGate);
+        let is_listener = matches!(entry.action, Action::Host(HostStep::SendListener(_)));
+        let has_host = !waits || self.executed || is_listener;
+        self.require(has_host || entry.actor != Actor::Host, Rule::NoHostAfterGate);
+        self.require(is_listener == self.has_listener, Rule::ListenerSent);
+        self.has_listener = false;
     }
 
     /// What the host does while the child is at work must not depend on what the child has yet to do.
     fn meanwhile(&mut self, entry: &Entry) {
         let needs_nothing = matches!(
             entry.action,
-            Action::Host(HostStep::Devices(Devices::Program(_)) | HostStep::Record { running: true })
+            Action::Host(
+                HostStep::Devices(Devices::Program(_))
+                    | HostStep::Record { running: true }
+                    | HostStep::EnterCgroup { .. }
+            )
         );
         self.require(!entry.meanwhile || (needs_nothing && self.has_child_at_work), Rule::Meanwhile);
         self.has_child_at_work = entry.meanwhile || entry.actor != Actor::Host;
@@ -132,18 +152,30 @@ impl World {
         self.require(filled, Rule::SlotFilled);
     }
 
+    /// By the host.
     fn fill(&mut self, slot: Slot) {
+        self.fill_once(slot);
+        self.require(!self.has_enter && !self.has_init, Rule::SlotFilledEarly);
+    }
+
+    fn fill_once(&mut self, slot: Slot) {
         let is_fresh = match self.slots.get_mut(usize::from(slot.0)) {
             Some(filled) => !std::mem::replace(filled, true),
             None => false,
         };
-        self.require(is_fresh && !self.has_enter && !self.has_init, Rule::SlotFilledOnce);
+        self.require(is_fresh, Rule::SlotFilledOnce);
     }
 
     fn host(&mut self, step: &HostStep) {
         match step {
             HostStep::Claim { .. } => self.claimed = true,
             HostStep::LendProc => self.fill(slot::PROC),
+            HostStep::LendContainer => self.fill(slot::CONTAINER),
+            HostStep::LendStreams => slot::STREAMS.into_iter().for_each(|slot| self.fill(slot)),
+            HostStep::LockMounts => {
+                let has_lent = self.slots.get(usize::from(slot::ROOT.0)) == Some(&true);
+                self.require(!has_lent, Rule::LockedFirst);
+            }
             HostStep::IdNamespace { number, .. } => {
                 self.require(*number == self.id_namespaces, Rule::IdNamespaceMade);
                 self.id_namespaces += 1;
@@ -163,7 +195,7 @@ impl World {
                 self.require(self.claimed, Rule::Claimed);
                 self.fill(slot::GATE);
             }
-            HostStep::CreateCgroup { .. } => {
+            HostStep::CreateCgroup { .. } | HostStep::OpenCgroup { .. } => {
                 self.require(self.claimed, Rule::Claimed);
                 self.has_cgroup = true;
             }
@@ -188,7 +220,7 @@ impl World {
         self.require(self.claimed, Rule::Claimed);
         self.require(!self.has_enter && !self.has_init, Rule::BornOnce);
         self.require(!into_cgroup || self.has_cgroup, Rule::CgroupExists);
-        self.in_cgroup = into_cgroup;
+        self.in_cgroup |= into_cgroup;
         self.born(flags);
         match actor {
             Actor::Enter => self.has_enter = true,
@@ -208,6 +240,12 @@ impl World {
             HostStep::TimeOffsets(_) => {
                 self.require(self.clock_made && !self.cloned, Rule::ClocksFirst);
                 self.clock_set = true;
+                return;
+            }
+            HostStep::EnterCgroup { .. } => {
+                self.require(self.has_cgroup, Rule::CgroupExists);
+                self.require(self.has_enter && !self.cloned, Rule::ActorExists);
+                self.in_cgroup = true;
                 return;
             }
             HostStep::Adopt => {
@@ -245,6 +283,14 @@ impl World {
                 self.has(slot);
                 self.namespaces |= kind;
             }
+            Step::JoinProcess { slot, kinds } => {
+                self.require(self.closed_fds, Rule::ClosedBeforeJoin);
+                // From inside, the way to the cgroup is barred.
+                self.require(self.in_cgroup, Rule::PlacedFirst);
+                self.has(slot);
+                self.namespaces |= kinds;
+            }
+            Step::OpenRoot => self.open_root(),
             Step::CloneInit { flags } => {
                 self.require(self.clock_set || !self.clock_made, Rule::ClocksFirst);
                 self.require(!self.has_init, Rule::BornOnce);
@@ -269,6 +315,16 @@ impl World {
         }
     }
 
+    /// The root of a container that others have built.
+    fn open_root(&mut self) {
+        self.require(self.owns(libc::CLONE_NEWNS) && !self.root_attached, Rule::RootOfContainer);
+        self.root_attached = true;
+        self.pivoted = true;
+        if let Some(filled) = self.slots.get_mut(usize::from(slot::ROOT.0)) {
+            *filled = true;
+        }
+    }
+
     fn unshare(&mut self, flags: u32) {
         let is_placed = self.in_cgroup && !self.has_cgroup_to_join;
         self.require(flags & libc::CLONE_NEWCGROUP as u32 == 0 || is_placed, Rule::PlacedFirst);
@@ -284,6 +340,11 @@ impl World {
                 self.require(self.owns(libc::CLONE_NEWNS), Rule::OwnMounts);
                 self.propagated = true;
             }
+            Step::TakeTree { slot, .. } => {
+                self.require(self.propagated, Rule::PropagationFirst);
+                self.fill_once(slot);
+            }
+            Step::SetTree { tree, .. } => self.has(tree),
             Step::AttachRoot { .. } => {
                 self.require(self.owns(libc::CLONE_NEWNS), Rule::OwnMounts);
                 self.require(self.propagated, Rule::PropagationFirst);
@@ -298,10 +359,14 @@ impl World {
             }
             Step::Hook(hook) if hook.confined => self.hook(HookKind::StartContainer),
             Step::Hook(_) => self.hook(HookKind::CreateContainer),
-            Step::Terminal { .. } => {
-                self.build();
+            Step::Terminal { console, .. } => {
+                match console {
+                    true => self.build(),
+                    false => self.require(self.root_attached, Rule::RootAttached),
+                }
                 self.has(slot::CONSOLE);
             }
+            Step::Streams => slot::STREAMS.into_iter().for_each(|slot| self.has(slot)),
             Step::Attributes { .. } => self.require(self.root_attached, Rule::RootAttached),
             Step::Pivot | Step::MoveRoot => {
                 self.require(self.root_attached, Rule::RootAttached);
@@ -346,17 +411,17 @@ impl World {
                 self.require(!self.filtered, Rule::NoNewPrivilegesFirst);
                 self.no_new_privileges = true;
             }
-            Step::Seccomp { .. } => self.filter(),
+            Step::Seccomp { flags } => self.filter(flags),
             Step::Exec => self.exec(),
             _ => {}
         }
     }
 
-    fn filter(&mut self) {
-        // Loading it needs a capability, unless no_new_privs is set: then it can be the very last thing.
-        self.require(self.no_new_privileges == self.capabilities_set, Rule::FilterOrder);
+    fn filter(&mut self, flags: u32) {
+        self.require(self.capabilities_set, Rule::FilterOrder);
         self.require(self.has_filter, Rule::FilterExists);
         self.filtered = true;
+        self.has_listener = seccomp::has_listener(flags);
     }
 
     fn exec(&mut self) {

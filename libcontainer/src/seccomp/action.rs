@@ -8,6 +8,7 @@ pub(super) const KILL_PROCESS: u32 = 0x8000_0000;
 pub(super) const KILL_THREAD: u32 = 0;
 pub(super) const TRAP: u32 = 0x0003_0000;
 pub(super) const ERRNO: u32 = 0x0005_0000;
+pub(super) const NOTIFY: u32 = 0x7fc0_0000;
 pub(super) const TRACE: u32 = 0x7ff0_0000;
 pub(super) const LOG: u32 = 0x7ffc_0000;
 pub(super) const ALLOW: u32 = 0x7fff_0000;
@@ -27,7 +28,7 @@ pub(super) fn return_value(action: LinuxSeccompAction, errno: Option<u32>) -> Re
     let plain = match action {
         Action::ScmpActErrno => return with_data(ERRNO, errno, MAX_ERRNO),
         Action::ScmpActTrace => return with_data(TRACE, errno, MAX_TRACE_DATA),
-        Action::ScmpActNotify => return Err(SeccompReason::Notify),
+        Action::ScmpActNotify => NOTIFY,
         Action::ScmpActKill | Action::ScmpActKillThread => KILL_THREAD,
         Action::ScmpActKillProcess => KILL_PROCESS,
         Action::ScmpActTrap => TRAP,

@@ -28,40 +28,117 @@ pub(super) fn assemble(policy: &Policy) -> Result<Vec<Instruction>, SeccompError
     code.finish(entry)
 }
 
-/// A balanced search for the span that holds the loaded number.
+/// A search for the span that holds the loaded number.
 fn search(code: &mut Assembler, policy: &Policy, spans: &[Span]) -> Target {
-    match spans {
-        [] => Target::Return(policy.default),
-        [span] => decide(code, policy, &span.decision),
-        _ => {
-            let (low, high) = spans.split_at(spans.len() / 2);
-            let border = high.first().map_or(0, |span| span.first);
-            let above = search(code, policy, high);
-            let below = search(code, policy, low);
-            code.branch(JUMP_GREATER_OR_EQUAL, border, above, below)
-        }
-    }
+    let mut sum = 0u32;
+    let weights = spans.iter().map(|span| {
+        sum = sum.saturating_add(span.weight);
+        sum
+    });
+    split(code, policy, spans, &weights.collect::<Vec<_>>(), 0)
+}
+
+/// As [`search`], given the weights of the spans up to and with each, and `before` the first. A comparison leaves on
+/// both sides about half of the weight, so that what is often looked for is found soon, and the rest after a number of
+/// comparisons that grows with the logarithm of the number of spans.
+fn split(code: &mut Assembler, policy: &Policy, spans: &[Span], sums: &[u32], before: u32) -> Target {
+    let last = match (spans, sums.last()) {
+        ([], _) | (_, None) => return Target::Return(policy.default),
+        ([span], _) => return decide(code, policy, &span.decision),
+        (_, Some(last)) => *last,
+    };
+    let half = before + (last - before) / 2;
+    let over = sums.partition_point(|sum| *sum <= half);
+    // The border before the span that the half falls in, or behind it, whichever is nearer.
+    let start = over.checked_sub(1).and_then(|place| sums.get(place)).map_or(before, |sum| *sum);
+    let end = sums.get(over).map_or(last, |sum| *sum);
+    let place = if half - start <= end - half { over } else { over + 1 };
+    let place = place.clamp(1, spans.len() - 1);
+    let (low, high) = spans.split_at(place);
+    let (low_sums, high_sums) = sums.split_at(place);
+    let border = high.first().map_or(0, |span| span.first);
+    let middle = low_sums.last().copied().unwrap_or(before);
+    let above = split(code, policy, high, high_sums, middle);
+    let below = split(code, policy, low, low_sums, before);
+    code.branch(JUMP_GREATER_OR_EQUAL, border, above, below)
 }
 
 fn decide(code: &mut Assembler, policy: &Policy, decision: &Decision) -> Target {
     match decision {
         Decision::Return(value) => Target::Return(*value),
         Decision::FirstOf { rules, wide } => {
-            let rules = rules.iter().rev().filter_map(|index| policy.rules.get(*index as usize));
-            rules.fold(Target::Return(policy.default), |next, rule| apply(code, rule, *wide, next))
+            let rules = rules.iter().filter_map(|index| policy.rules.get(*index as usize));
+            first_of(code, &rules.collect::<Vec<_>>(), *wide, Target::Return(policy.default))
         }
     }
+}
+
+/// The value of the first of the rules that matches, else on to `next`. Neighbours that ask an argument for one value
+/// each become one choice.
+fn first_of(code: &mut Assembler, rules: &[&Rule], wide: bool, next: Target) -> Target {
+    let groups = rules.chunk_by(|one, other| {
+        one.only_value()
+            .is_some_and(|(argument, _)| other.only_value().is_some_and(|(other, _)| argument == other))
+    });
+    groups.rev().fold(next, |next, group| match group {
+        [rule] => apply(code, rule, wide, next),
+        several => choose(code, several, wide, next),
+    })
 }
 
 /// Returns the rule's value if it matches, else goes on at `next`.
 fn apply(code: &mut Assembler, rule: &Rule, wide: bool, next: Target) -> Target {
     let matched = Target::Return(rule.value);
-    let tests = rule.tests.iter().rev();
-    if rule.any {
-        tests.fold(next, |next, test| check(code, test, wide, matched, next))
-    } else {
-        tests.fold(matched, |matched, test| check(code, test, wide, matched, next))
+    rule.tests.iter().rev().fold(matched, |matched, test| check(code, test, wide, matched, next))
+}
+
+/// One choice by the value of an argument, in place of rules that each ask for one.
+fn choose(code: &mut Assembler, rules: &[&Rule], wide: bool, next: Target) -> Target {
+    let mask = if wide { u64::MAX } else { u64::from(u32::MAX) };
+    let mut argument = 0;
+    let mut cases: Vec<(u64, u32)> = Vec::with_capacity(rules.len());
+    for rule in rules {
+        if let Some((asked, value)) = rule.only_value() {
+            argument = asked;
+            cases.push((value & mask, rule.value));
+        }
     }
+    // Stable: of several rules for one value the first stays.
+    cases.sort_by_key(|(value, _)| *value);
+    cases.dedup_by_key(|(value, _)| *value);
+    let low = ARGUMENTS + 8 * u32::from(argument);
+    let halves = cases.chunk_by(|(one, _), (other, _)| one >> 32 == other >> 32);
+    let halves = halves.map(|cases| {
+        let targets: Vec<_> =
+            cases.iter().map(|(value, result)| (*value as u32, Target::Return(*result))).collect();
+        let pick = pick(code, &targets, next);
+        let high = cases.first().map_or(0, |(value, _)| (value >> 32) as u32);
+        (high, code.plain(LOAD, low, pick))
+    });
+    let halves: Vec<_> = halves.collect();
+    match halves.as_slice() {
+        [(_, only)] if !wide => *only,
+        halves => {
+            let pick = pick(code, halves, next);
+            code.plain(LOAD, low + 4, pick)
+        }
+    }
+}
+
+/// Goes on at the target of the loaded word, by a balanced search, or else at `next`.
+fn pick(code: &mut Assembler, cases: &[(u32, Target)], next: Target) -> Target {
+    // Below this a comparison more than needed costs less than one that only divides.
+    if cases.len() <= 3 {
+        return cases
+            .iter()
+            .rev()
+            .fold(next, |next, (value, target)| code.branch(JUMP_EQUAL, *value, *target, next));
+    }
+    let (low, high) = cases.split_at(cases.len() / 2);
+    let border = high.first().map_or(0, |(value, _)| *value);
+    let above = pick(code, high, next);
+    let below = pick(code, low, next);
+    code.branch(JUMP_GREATER_OR_EQUAL, border, above, below)
 }
 
 /// Tests an argument. The accumulator may hold anything before and after.

@@ -44,9 +44,9 @@ pub enum SeccompReason {
     /// A default action that would stop the runtime's own last steps for ever.
     #[error("SCMP_ACT_NOTIFY cannot be the default action: nothing could answer the first call")]
     NotifyByDefault,
-    /// An action that is not supported yet.
-    #[error("SCMP_ACT_NOTIFY is not supported")]
-    Notify,
+    /// `SCMP_ACT_NOTIFY` without `listenerPath`.
+    #[error("SCMP_ACT_NOTIFY asks a listener: set listenerPath to the socket that it waits at")]
+    NoListener,
     /// A machine without a table of system calls.
     #[error("there is no table of system calls for {0}")]
     Machine(Arch),
@@ -67,9 +67,7 @@ impl From<SeccompError> for crate::Error {
         let message = error.to_string();
         let pointer = error.pointer;
         let kind = match error.reason {
-            SeccompReason::Notify | SeccompReason::Machine(_) | SeccompReason::TooLong(_) => {
-                ErrorKind::Unsupported { pointer }
-            }
+            SeccompReason::Machine(_) | SeccompReason::TooLong(_) => ErrorKind::Unsupported { pointer },
             _ => ErrorKind::InvalidSpec { pointer },
         };
         Self::new(kind, message)

@@ -12,6 +12,7 @@ pub const ACTIONS: &[&str] = &[
     "SCMP_ACT_KILL_PROCESS",
     "SCMP_ACT_KILL_THREAD",
     "SCMP_ACT_LOG",
+    "SCMP_ACT_NOTIFY",
     "SCMP_ACT_TRACE",
     "SCMP_ACT_TRAP",
 ];
@@ -45,23 +46,25 @@ pub const KNOWN_FLAGS: &[&str] = &[
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
 ];
 
-/// Flags that have their effect; the others are accepted with a warning.
-pub const SUPPORTED_FLAGS: &[&str] =
-    &["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC"];
+/// Flags that have their effect, on a kernel that knows them.
+pub const SUPPORTED_FLAGS: &[&str] = KNOWN_FLAGS;
 
 const LOG: u32 = 1 << 1;
 const SPEC_ALLOW: u32 = 1 << 2;
+pub(super) const NEW_LISTENER: u32 = 1 << 3;
+const WAIT_KILLABLE_RECV: u32 = 1 << 5;
 
-/// The flags to install the filter with. The ones that only matter with a listener are left out, as
-/// the kernel refuses them without one.
-pub(super) fn flags(profile: &LinuxSeccomp, warnings: &mut Vec<Warning>) -> u32 {
-    let Some(list) = profile.flags() else { return SPEC_ALLOW };
-    let mut flags = 0;
+/// The flags to install the filter with.
+pub(super) fn flags(profile: &LinuxSeccomp, has_listener: bool, warnings: &mut Vec<Warning>) -> u32 {
+    let mut flags = if has_listener { NEW_LISTENER } else { 0 };
+    let Some(list) = profile.flags() else { return flags | SPEC_ALLOW };
     for (index, flag) in list.iter().enumerate() {
         flags |= match flag {
             LinuxSeccompFilterFlag::SeccompFilterFlagLog => LOG,
             LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow => SPEC_ALLOW,
+            // The process that installs the filter has one thread.
             LinuxSeccompFilterFlag::SeccompFilterFlagTsync => 0,
+            LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv if has_listener => WAIT_KILLABLE_RECV,
             LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv => {
                 warnings.push(Warning {
                     pointer: format!("/linux/seccomp/flags/{index}"),

@@ -22,6 +22,7 @@
 //!   thread, which leaves a program running without the thread that it trusted.
 //! - If the default denies, a number above all those that the profile names gets `ENOSYS`: the profile
 //!   is older than the call, and C libraries fall back only on that error.
+//! - Names that only architectures without a table have are left out silently, unknown ones with a warning.
 //! - Without a `flags` list `SECCOMP_FILTER_FLAG_SPEC_ALLOW` is set, with an empty one it is not.
 
 mod abi;
@@ -30,6 +31,7 @@ mod assemble;
 mod bpf;
 mod error;
 mod features;
+mod listener;
 mod policy;
 mod simulate;
 mod tables;
@@ -40,6 +42,7 @@ pub use abi::{native_arch, syscall_number};
 pub use bpf::Instruction;
 pub use error::{SeccompError, SeccompReason};
 pub use features::{ACTIONS, ARCHITECTURES, KNOWN_FLAGS, OPERATORS, SUPPORTED_FLAGS};
+pub use listener::Listener;
 pub use simulate::{Blocked, Call, SeccompData, blocked, simulate};
 
 use oci_spec::runtime::{Arch, LinuxSeccomp};
@@ -53,15 +56,24 @@ pub struct Filter {
     pub instructions: Vec<Instruction>,
     /// `SECCOMP_FILTER_FLAG_*`. Never `TSYNC`: the process that installs a filter has one thread.
     pub flags: u32,
+    /// Who decides the calls that the profile leaves to somebody else, if there are such calls.
+    pub listener: Option<Listener>,
     /// Parts of the profile that have no effect.
     pub warnings: Vec<Warning>,
+}
+
+/// Whether a filter that is installed with these flags has a listener.
+#[must_use]
+pub fn has_listener(flags: u32) -> bool {
+    flags & features::NEW_LISTENER != 0
 }
 
 /// Compiles the profile at `/linux/seccomp` for a machine whose own architecture is `native`.
 pub fn compile(profile: &LinuxSeccomp, native: Arch) -> Result<Filter, SeccompError> {
     let mut warnings = Vec::new();
-    let flags = features::flags(profile, &mut warnings);
+    let listener = listener::listener(profile, &mut warnings)?;
+    let flags = features::flags(profile, listener.is_some(), &mut warnings);
     let policy = policy::lower(profile, native, &mut warnings)?;
     let instructions = assemble::assemble(&policy)?;
-    Ok(Filter { instructions, flags, warnings })
+    Ok(Filter { instructions, flags, listener, warnings })
 }

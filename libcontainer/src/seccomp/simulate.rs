@@ -5,7 +5,7 @@ use std::fmt;
 use oci_spec::runtime::Arch;
 
 use super::abi::{Abi, syscall_number};
-use super::action::{ACTION_MASK, ALLOW, ERRNO, KILL_PROCESS, KILL_THREAD, LOG, TRACE, TRAP};
+use super::action::{ACTION_MASK, ALLOW, ERRNO, KILL_PROCESS, KILL_THREAD, LOG, NOTIFY, TRACE, TRAP};
 use super::bpf::{
     AND, ARCHITECTURE, ARGUMENTS, Instruction, JUMP, JUMP_EQUAL, JUMP_GREATER, JUMP_GREATER_OR_EQUAL,
     JUMP_SET, LOAD, NUMBER, RETURN,
@@ -104,6 +104,14 @@ pub struct Blocked {
     pub value: u32,
 }
 
+impl Blocked {
+    /// Whether a listener decides.
+    #[must_use]
+    pub fn is_notified(&self) -> bool {
+        self.value & ACTION_MASK == NOTIFY
+    }
+}
+
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, value } = *self;
@@ -112,6 +120,7 @@ impl fmt::Display for Blocked {
             ERRNO => {
                 write!(f, "{name} fails with {}", describe_errno(i32::try_from(data).unwrap_or(i32::MAX)))
             }
+            NOTIFY => write!(f, "{name} waits for a listener that nobody has yet"),
             TRACE => write!(f, "{name} is left to a tracer and fails without one"),
             TRAP => write!(f, "{name} raises SIGSYS"),
             KILL_THREAD => write!(f, "{name} kills the thread"),

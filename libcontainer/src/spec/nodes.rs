@@ -52,14 +52,14 @@ impl Config {
         self.mounts.iter().any(|mount| mount.destination == "/dev" && is_bind(&mount.kind))
     }
 
-    /// In a user namespace no node can be made: the host's is bound instead.
-    pub(crate) fn binds_devices(&self) -> bool {
-        self.namespaces.user.membership != Membership::Host
+    /// In a user namespace no node can be made, in that of a `nested` caller neither: the host's is bound instead.
+    pub(crate) fn binds_devices(&self, nested: bool) -> bool {
+        nested || self.namespaces.user.membership != Membership::Host
     }
 
     /// The devices of the host that must be opened as facts.
-    pub(crate) fn devices_to_bind(&self) -> Vec<Node> {
-        if !self.binds_devices() {
+    pub(crate) fn devices_to_bind(&self, nested: bool) -> Vec<Node> {
+        if !self.binds_devices(nested) {
             return Vec::new();
         }
         self.nodes().into_iter().filter(|node| node.device.kind != DeviceKind::Fifo).collect()

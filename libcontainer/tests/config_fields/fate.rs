@@ -133,7 +133,12 @@ fn outcome(config: &Value, facts: &Facts) -> Result<Outcome, Refusal> {
     let plan: Plan =
         planner::plan(&Request { id: "test", config: &config, options: &options, facts }).map_err(refusal)?;
     let affinity = config.process.as_ref().map(|process| &process.exec_affinity);
-    Ok(Outcome { plan: format!("{plan:?}"), kept: format!("{:?} {affinity:?}", config.annotations) })
+    // A value that is only warned of is not done.
+    let warnings = format!("{:?}", plan.warnings());
+    Ok(Outcome {
+        plan: format!("{plan:?}").replace(&warnings, "[]"),
+        kept: format!("{:?} {affinity:?}", config.annotations),
+    })
 }
 
 fn refusal(error: Error) -> Refusal {

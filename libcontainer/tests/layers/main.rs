@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("resctrl", &["error", "cgroup"]),
     ("facts", &["error", "sys", "spec", "cgroup", "resctrl"]),
     ("planner", &["status", "error", "spec", "seccomp", "cgroup", "resctrl", "facts", "init"]),
-    ("container::record", &["error", "sys", "spec", "resctrl"]),
+    ("container::record", &["error", "sys", "spec", "seccomp", "resctrl"]),
     ("container::store", &["error", "id", "sys", "container::record"]),
     (
         "launch",
@@ -33,7 +33,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error",
             "id",
             "sys",
+            "bundle",
             "spec",
+            "seccomp",
             "cgroup",
             "resctrl",
             "facts",
@@ -52,6 +54,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sys",
             "exe",
             "bundle",
+            "spec",
             "cgroup",
             "resctrl",
             "facts",
@@ -66,9 +69,25 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// What the planner, which is pure, may use of modules that are not.
 const PLANNER_USES: &[(&str, &[&str])] = &[
-    ("cgroup", &["place", "limits", "Placement", "Limits", "Write", "Devices", "Layout", "Hierarchy"]),
+    (
+        "cgroup",
+        &[
+            "place",
+            "writes",
+            "devices",
+            "Placement",
+            "Limits",
+            "Write",
+            "Writes",
+            "Devices",
+            "Controllers",
+            "Layout",
+            "Hierarchy",
+            "KERNEL_MEMORY",
+        ],
+    ),
     ("resctrl", &["Group", "Membership", "disagreement"]),
-    ("facts", &["Facts", "PathFact", "Unprivileged"]),
+    ("facts", &["Facts", "PathFact", "Unprivileged", "Container", "Member"]),
     ("init", &["step", "slot", "attr", "Step", "Slot", "Text", "Words", "List"]),
 ];
 

@@ -25,7 +25,7 @@ fn list(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
     let (mut json, mut quiet) = (false, false);
     let [] = context.words(arguments, 0..=0, |flag, arguments| {
         match flag {
-            "--format" | "-f" => json = is_json(&arguments.text()?)?,
+            "--format" | "-f" => json = output::is_json(&arguments.text()?)?,
             "--quiet" | "-q" => quiet = arguments.switch()?,
             _ => return Ok(false),
         }
@@ -43,14 +43,6 @@ fn list(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
         output::print(&output::table(&states))?;
     }
     Ok(0)
-}
-
-fn is_json(format: &str) -> Result<bool, Failure> {
-    match format {
-        "json" => Ok(true),
-        "table" => Ok(false),
-        _ => Err(Failure::Usage(messages::BAD_LIST_FORMAT.to_owned())),
-    }
 }
 
 /// Whether there is a root folder. Only the default one may be missing: no container was made yet.

@@ -3,14 +3,20 @@
 mod create;
 mod creation;
 mod delete;
+mod events;
+mod exec;
 mod features;
 mod kill;
 mod list;
+mod pause;
 mod plan;
+mod ps;
+mod resume;
 mod run;
 mod spec;
 mod start;
 mod state;
+mod update;
 
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
@@ -41,9 +47,15 @@ pub(crate) const COMMANDS: &[Command] = &[
     create::COMMAND,
     start::COMMAND,
     run::COMMAND,
+    exec::COMMAND,
     state::COMMAND,
     kill::COMMAND,
     delete::COMMAND,
+    pause::COMMAND,
+    resume::COMMAND,
+    update::COMMAND,
+    ps::COMMAND,
+    events::COMMAND,
     list::COMMAND,
     plan::COMMAND,
     spec::COMMAND,
@@ -51,7 +63,7 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 /// Commands of runc that this version does not have.
-const LATER: &[&str] = &["exec", "ps", "events", "update", "pause", "resume", "checkpoint", "restore"];
+const LATER: &[&str] = &["checkpoint", "restore"];
 
 /// The command called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
@@ -66,6 +78,12 @@ pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
 }
 
 impl Command {
+    /// The exit code of the command's own failure. That of a program in the container must be told from it, so `exec`
+    /// has one that programs do not use.
+    pub(crate) fn failure_code(&self) -> u8 {
+        if self.name == exec::COMMAND.name { 255 } else { 1 }
+    }
+
     /// The text of the command's `--help`.
     pub(crate) fn help(&self, program: &str) -> String {
         let Self { name, summary, usage, options, .. } = self;
@@ -185,7 +203,7 @@ mod tests {
     fn only_what_starts_processes_pays_for_sealing() {
         let seals: Vec<_> =
             COMMANDS.iter().filter(|command| command.seals).map(|command| command.name).collect();
-        assert_eq!(seals, ["create", "run"]);
+        assert_eq!(seals, ["create", "run", "exec"]);
     }
 
     #[test]

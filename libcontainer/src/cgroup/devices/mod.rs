@@ -4,14 +4,13 @@
 //! speaks of the device and the access decides, and without one it is denied.
 
 mod program;
-mod v1;
+pub(super) mod v1;
 
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
 
 pub use program::Instruction;
 
-use super::limits::Write;
-use super::{CgroupError, Layout};
+use super::{CgroupError, Layout, Write};
 
 const POINTER: &str = "/linux/resources/devices";
 
@@ -105,13 +104,13 @@ impl<'r> Effective<'r> {
     }
 }
 
-/// Translates the configuration's device rules, with the [defaults](DEFAULT_RULES) behind them.
-pub(super) fn plan(given: &[LinuxDeviceCgroup], layout: &Layout) -> Result<Devices, CgroupError> {
-    let mut rules = Vec::with_capacity(given.len() + DEFAULT_RULES.len());
-    for (index, rule) in given.iter().enumerate() {
-        rules.push(parse(rule, index)?);
-    }
-    rules.extend(DEFAULT_RULES);
+/// Spells device rules, with the [defaults](DEFAULT_RULES) behind them, in the words of a host. Without any rule
+/// all devices but the defaults are denied.
+///
+/// # Errors
+/// Rules that the host's cgroups cannot express, by JSON pointer.
+pub fn devices(given: &[Rule], layout: &Layout) -> Result<Devices, CgroupError> {
+    let rules: Vec<_> = given.iter().copied().chain(DEFAULT_RULES).collect();
     let effective = Effective::new(&rules);
     let has_v1 = layout.v1.iter().any(|hierarchy| hierarchy.controllers.iter().any(|name| name == "devices"));
     if has_v1 {
@@ -133,7 +132,12 @@ fn pointer(index: usize) -> String {
     format!("{POINTER}/{index}")
 }
 
-fn parse(rule: &LinuxDeviceCgroup, index: usize) -> Result<Rule, CgroupError> {
+/// Translates the configuration's rules.
+pub(super) fn parse(rules: &[LinuxDeviceCgroup]) -> Result<Vec<Rule>, CgroupError> {
+    rules.iter().enumerate().map(|(index, rule)| parse_rule(rule, index)).collect()
+}
+
+fn parse_rule(rule: &LinuxDeviceCgroup, index: usize) -> Result<Rule, CgroupError> {
     let kind = match rule.typ() {
         None | Some(LinuxDeviceType::A) => Kind::All,
         Some(LinuxDeviceType::B) => Kind::Block,

@@ -2,93 +2,91 @@
 
 use oci_spec::runtime::LinuxCpu;
 
-use super::{CgroupError, Planner, Version, Write, set};
+use super::{Bound, CgroupError, pointer, set};
 
-const CPU: &str = "cpu";
-const CPUSET: &str = "cpuset";
-const SHARES: &str = "/linux/resources/cpu/shares";
-const QUOTA: &str = "/linux/resources/cpu/quota";
-const PERIOD: &str = "/linux/resources/cpu/period";
-const BURST: &str = "/linux/resources/cpu/burst";
-const IDLE: &str = "/linux/resources/cpu/idle";
-
-/// The kernel's own period, needed on v2 where quota and period are one value.
-const DEFAULT_PERIOD: u64 = 100_000;
 const SHARES_MIN: u64 = 2;
 const SHARES_MAX: u64 = 262_144;
 
-pub(super) fn plan(plan: &mut Planner<'_>, cpu: &LinuxCpu) -> Result<(), CgroupError> {
-    refuse_realtime(cpu)?;
-    plan_time(plan, cpu)?;
-    plan_set(plan, cpu.cpus().as_deref(), "cpuset.cpus", "/linux/resources/cpu/cpus")?;
-    plan_set(plan, cpu.mems().as_deref(), "cpuset.mems", "/linux/resources/cpu/mems")
+/// Limits of CPU time; times are in microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cpu {
+    /// The weight against others as v1 counts it, 1024 by default.
+    pub shares: Option<u64>,
+    /// CPU time in each period.
+    pub quota: Option<Bound>,
+    /// The period.
+    pub period: Option<u64>,
+    /// Unused quota that may be saved up.
+    pub burst: Option<u64>,
+    /// Whether it runs only when nobody else wants to.
+    pub idle: Option<bool>,
+    /// Time for real-time scheduling in each real-time period; -1 for no limit (v1).
+    pub realtime_runtime: Option<i64>,
+    /// The real-time period (v1).
+    pub realtime_period: Option<u64>,
 }
 
-fn plan_time(plan: &mut Planner<'_>, cpu: &LinuxCpu) -> Result<(), CgroupError> {
-    let first = [
-        (set(cpu.shares()).is_some(), SHARES),
-        (set(cpu.quota()).is_some(), QUOTA),
-        (set(cpu.period()).is_some(), PERIOD),
-        (cpu.burst().is_some(), BURST),
-        (cpu.idle().is_some(), IDLE),
-    ];
-    let Some((_, pointer)) = first.iter().find(|(set, _)| *set) else { return Ok(()) };
-    let version = plan.version(CPU, pointer)?;
-    plan_shares(plan, set(cpu.shares()), version)?;
-    match version {
-        Version::V1 => plan_bandwidth_v1(plan, cpu),
-        Version::V2 => plan_bandwidth_v2(plan, cpu),
-    }
-    if let Some(burst) = cpu.burst() {
-        let file = if version == Version::V1 { "cpu.cfs_burst_us" } else { "cpu.max.burst" };
-        let write = Write::new(CPU, file, burst, BURST);
-        plan.push(if burst == 0 { write.optional() } else { write });
-    }
-    // Last, since the kernel refuses a weight for a cgroup that is idle already.
-    match cpu.idle() {
-        Some(0) => plan.push(Write::new(CPU, "cpu.idle", 0, IDLE).optional()),
-        Some(1) => plan.write(CPU, "cpu.idle", 1, IDLE),
-        Some(other) => return Err(CgroupError::invalid(IDLE, other, "is neither 0 nor 1")),
-        None => {}
-    }
-    Ok(())
+/// The CPUs and memory nodes, as lists such as `0-3,7`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cpuset {
+    /// CPUs.
+    pub cpus: Option<String>,
+    /// Memory nodes.
+    pub mems: Option<String>,
 }
 
-fn plan_shares(plan: &mut Planner<'_>, shares: Option<u64>, version: Version) -> Result<(), CgroupError> {
-    match (shares, version) {
-        (None, _) => {}
-        (Some(shares), Version::V2) => plan.write(CPU, "cpu.weight", weight(shares), SHARES),
-        // The kernel would clamp in silence.
-        (Some(shares), Version::V1) if !(SHARES_MIN..=SHARES_MAX).contains(&shares) => {
-            let reason = format!("is not in {SHARES_MIN} to {SHARES_MAX}");
-            return Err(CgroupError::invalid(SHARES, shares, reason));
+impl Cpu {
+    pub(super) fn new(cpu: &LinuxCpu) -> Result<Self, CgroupError> {
+        let idle = match cpu.idle() {
+            None => None,
+            Some(value @ (0 | 1)) => Some(value == 1),
+            Some(value) => return Err(CgroupError::invalid(pointer::CPU_IDLE, value, "is neither 0 nor 1")),
+        };
+        // Clients write any negative number for no limit.
+        let quota = set(cpu.quota()).map(|quota| u64::try_from(quota).map_or(Bound::Max, Bound::At));
+        Ok(Self {
+            shares: set(cpu.shares()),
+            quota,
+            period: set(cpu.period()),
+            burst: cpu.burst(),
+            idle,
+            realtime_runtime: set(cpu.realtime_runtime()),
+            realtime_period: set(cpu.realtime_period()),
+        })
+    }
+
+    /// The pointer of the first value that is set.
+    pub(in crate::cgroup) fn first(&self) -> Option<&'static str> {
+        let set = [
+            (self.shares.is_some(), pointer::CPU_SHARES),
+            (self.quota.is_some(), pointer::CPU_QUOTA),
+            (self.period.is_some(), pointer::CPU_PERIOD),
+            (self.burst.is_some(), pointer::CPU_BURST),
+            (self.idle.is_some(), pointer::CPU_IDLE),
+            (self.realtime_runtime.is_some(), pointer::REALTIME_RUNTIME),
+            (self.realtime_period.is_some(), pointer::REALTIME_PERIOD),
+        ];
+        set.iter().find_map(|(set, pointer)| set.then_some(*pointer))
+    }
+
+    /// Refuses shares that a v1 kernel would clamp in silence.
+    pub(in crate::cgroup) fn check_shares(&self) -> Result<(), CgroupError> {
+        match self.shares {
+            Some(shares) if !(SHARES_MIN..=SHARES_MAX).contains(&shares) => {
+                let reason = format!("is not in {SHARES_MIN} to {SHARES_MAX}");
+                Err(CgroupError::invalid(pointer::CPU_SHARES, shares, reason))
+            }
+            _ => Ok(()),
         }
-        (Some(shares), Version::V1) => plan.write(CPU, "cpu.shares", shares, SHARES),
     }
-    Ok(())
-}
 
-fn plan_bandwidth_v1(plan: &mut Planner<'_>, cpu: &LinuxCpu) {
-    if let Some(period) = set(cpu.period()) {
-        plan.write(CPU, "cpu.cfs_period_us", period, PERIOD);
-    }
-    if let Some(quota) = set(cpu.quota()) {
-        plan.write(CPU, "cpu.cfs_quota_us", quota.max(-1), QUOTA);
+    /// The shares as a v2 weight (1 to 10000, default 100).
+    #[must_use]
+    pub fn weight(&self) -> Option<u64> {
+        self.shares.map(weight)
     }
 }
 
-fn plan_bandwidth_v2(plan: &mut Planner<'_>, cpu: &LinuxCpu) {
-    let (quota, period) = (set(cpu.quota()), set(cpu.period()));
-    if quota.is_none() && period.is_none() {
-        return;
-    }
-    let pointer = if quota.is_some() { QUOTA } else { PERIOD };
-    let quota = quota.filter(|quota| *quota > 0).map_or("max".to_owned(), |quota| quota.to_string());
-    plan.write(CPU, "cpu.max", format_args!("{quota} {}", period.unwrap_or(DEFAULT_PERIOD)), pointer);
-}
-
-/// Converts v1 shares (2 to 262144, default 1024) to a v2 weight (1 to 10000, default 100).
-///
 /// A straight line through both ranges would turn the default of 1024 into a weight of 39. This is
 /// the curve that runc, crun and the kubelet agreed on: quadratic in the logarithm, through the
 /// minimum, the default and the maximum.
@@ -104,32 +102,22 @@ fn weight(shares: u64) -> u64 {
     10_f64.powf(exponent).ceil() as u64
 }
 
-fn plan_set(
-    plan: &mut Planner<'_>,
-    list: Option<&str>,
-    file: &str,
-    pointer: &str,
-) -> Result<(), CgroupError> {
-    let Some(list) = list.filter(|list| !list.is_empty()) else { return Ok(()) };
-    let allowed = |c: char| c.is_ascii_digit() || matches!(c, ',' | '-' | ':' | '/' | ' ');
-    if !list.chars().all(allowed) {
-        return Err(CgroupError::invalid(pointer, format!("{list:?}"), "is not a list such as 0-3,7"));
+impl Cpuset {
+    pub(super) fn new(cpu: &LinuxCpu) -> Result<Self, CgroupError> {
+        Ok(Self {
+            cpus: list(cpu.cpus().as_deref(), pointer::CPUS)?,
+            mems: list(cpu.mems().as_deref(), pointer::MEMS)?,
+        })
     }
-    plan.version(CPUSET, pointer)?;
-    plan.write(CPUSET, file, list, pointer);
-    Ok(())
 }
 
-fn refuse_realtime(cpu: &LinuxCpu) -> Result<(), CgroupError> {
-    let found = [
-        ("realtimeRuntime", set(cpu.realtime_runtime()).is_some()),
-        ("realtimePeriod", set(cpu.realtime_period()).is_some()),
-    ];
-    match found.iter().find(|(_, set)| *set) {
-        Some((field, _)) => {
-            Err(CgroupError::unsupported(format!("/linux/resources/cpu/{field}"), "not supported yet"))
+fn list(list: Option<&str>, pointer: &str) -> Result<Option<String>, CgroupError> {
+    let allowed = |c: char| c.is_ascii_digit() || matches!(c, ',' | '-' | ':' | '/' | ' ');
+    match list.filter(|list| !list.is_empty()) {
+        Some(list) if !list.chars().all(allowed) => {
+            Err(CgroupError::invalid(pointer, format!("{list:?}"), "is not a list such as 0-3,7"))
         }
-        None => Ok(()),
+        list => Ok(list.map(str::to_owned)),
     }
 }
 

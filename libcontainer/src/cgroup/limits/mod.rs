@@ -1,160 +1,123 @@
-//! From the configuration's resources to what is written, decided without asking the host.
+//! What a container may use: the configuration's resources, translated once.
+//!
+//! [`Limits`] says what is limited and not how. Whatever is wrong on every host is found here; a back
+//! end ([`writes`](super::writes) for the control files of v1 and v2) only spells the same values in
+//! its own words, and says what it has no words for.
 
+mod block_io;
 mod cpu;
+mod huge_pages;
 mod memory;
-mod refuse;
+mod network;
+mod pids;
+pub(super) mod pointer;
+mod rdma;
+mod unified;
 
-use std::fmt::Display;
+pub use block_io::{BlockIo, DeviceNumber, DeviceWeight, Throttle, ThrottleKind};
+pub use cpu::{Cpu, Cpuset};
+pub use huge_pages::HugePages;
+pub(crate) use memory::KERNEL_MEMORY;
+pub use memory::Memory;
+pub use network::{InterfacePriority, Network};
+pub use rdma::Rdma;
+pub use unified::UnifiedFile;
+
+use std::fmt;
 
 use oci_spec::runtime::LinuxResources;
 
-use super::devices::{self, Devices};
-use super::{CgroupError, Layout, Unified};
+use super::{CgroupError, Rule, devices};
 
-const POINTER: &str = "/linux/resources";
-
-/// What has to be written into a container's cgroups, in order.
+/// The limits of a container. What is `None` or empty is not limited, or left as it is by an update.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// What is written before the first process is placed.
-    pub writes: Vec<Write>,
-    /// What is written once the first process is inside: a limit of processes counts, and refuses, the
-    /// runtime's own clones into the cgroup too.
-    pub late: Vec<Write>,
-    /// Which devices may be used.
-    pub devices: Devices,
+    /// Memory and swap.
+    pub memory: Memory,
+    /// CPU time.
+    pub cpu: Cpu,
+    /// CPUs and memory nodes.
+    pub cpuset: Cpuset,
+    /// The number of processes and threads.
+    pub pids: Option<Bound>,
+    /// Block devices.
+    pub block_io: BlockIo,
+    /// Huge pages, one entry a page size.
+    pub huge_pages: Vec<HugePages>,
+    /// Marks on network packets, which only cgroup v1 has.
+    pub network: Network,
+    /// RDMA devices, sorted by name.
+    pub rdma: Vec<Rdma>,
+    /// Control files of cgroup v2 by name, sorted.
+    pub unified: Vec<UnifiedFile>,
+    /// The configuration's device rules, without the [defaults](super::DEFAULT_RULES).
+    pub devices: Vec<Rule>,
 }
 
-/// One value for one control file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// The controller that the file belongs to.
-    pub controller: &'static str,
-    /// The control file.
-    pub file: String,
-    /// What is written to it.
-    pub value: String,
-    /// JSON pointer of the configuration value that it comes from.
-    pub pointer: String,
-    /// The value is what a kernel without the file does anyway, so a missing file is no failure.
-    pub optional: bool,
-    /// A file with the current usage, above which the value is refused instead of written.
-    pub usage: Option<&'static str>,
+/// A number that is not to be exceeded, or the word that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// No limit.
+    Max,
+    /// At most this.
+    At(u64),
+}
+
+impl Bound {
+    /// From a number in which -1 means no limit.
+    fn from_signed(value: i64, pointer: &str) -> Result<Self, CgroupError> {
+        match u64::try_from(value) {
+            Ok(value) => Ok(Self::At(value)),
+            Err(_) if value == -1 => Ok(Self::Max),
+            Err(_) => Err(CgroupError::invalid(pointer, value, "only -1 means unlimited")),
+        }
+    }
+}
+
+/// In the words of cgroup v2.
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Max => f.write_str("max"),
+            Self::At(value) => value.fmt(f),
+        }
+    }
 }
 
 impl Limits {
-    /// The controllers that the limits need, each once.
-    #[must_use]
-    pub fn controllers(&self) -> Vec<&'static str> {
-        let mut controllers: Vec<_> =
-            self.writes.iter().chain(&self.late).map(|write| write.controller).collect();
-        controllers.sort_unstable();
-        controllers.dedup();
-        controllers
-    }
-}
-
-/// Translates the resources of a configuration for the cgroups of a host.
-///
-/// As everywhere in the field, an empty block and a zero mean "not set", except that `pids.limit` 0
-/// is a limit. Without any device rule all devices but the [defaults](super::DEFAULT_RULES) are denied.
-///
-/// # Errors
-/// Whatever the host's version of cgroups cannot express and this version does not support yet, and
-/// values that are wrong anywhere; each names the JSON pointer of the value.
-pub fn limits(resources: Option<&LinuxResources>, layout: &Layout) -> Result<Limits, CgroupError> {
-    let mut plan = Planner { layout, writes: Vec::new() };
-    let mut late = Vec::new();
-    if let Some(resources) = resources {
-        refuse::unsupported(resources)?;
+    /// Translates the resources of a configuration.
+    ///
+    /// As everywhere in the field, an empty block and a zero mean "not set", except that `pids.limit` 0
+    /// is a limit.
+    ///
+    /// # Errors
+    /// Values that are wrong on every host, by JSON pointer.
+    pub fn new(resources: Option<&LinuxResources>) -> Result<Self, CgroupError> {
+        let Some(resources) = resources else { return Ok(Self::default()) };
+        let mut limits = Self::default();
         if let Some(memory) = resources.memory() {
-            memory::plan(&mut plan, memory)?;
+            limits.memory = Memory::new(memory)?;
         }
         if let Some(cpu) = resources.cpu() {
-            cpu::plan(&mut plan, cpu)?;
+            limits.cpu = Cpu::new(cpu)?;
+            limits.cpuset = Cpuset::new(cpu)?;
         }
-        let limits = plan.writes.len();
-        if let Some(pids) = resources.pids() {
-            plan_pids(&mut plan, pids.limit())?;
+        limits.pids = resources.pids().map(|pids| pids::limit(pids.limit())).transpose()?;
+        if let Some(block_io) = resources.block_io() {
+            limits.block_io = BlockIo::new(block_io)?;
         }
-        late = plan.writes.split_off(limits);
-    }
-    let rules = resources.and_then(|resources| resources.devices().as_deref()).unwrap_or_default();
-    let devices = devices::plan(rules, layout)?;
-    Ok(Limits { writes: plan.writes, late, devices })
-}
-
-/// Whether [`limits`] needs to know which controllers the unified hierarchy has.
-pub(super) fn needs_controllers(resources: Option<&LinuxResources>) -> bool {
-    // With nothing known every controller counts as available, so this fails only for what is
-    // refused anyway.
-    let unknown = Unified { mount: "/".into(), own: None, controllers: None };
-    let layout = Layout { v1: Vec::new(), v2: Some(unknown) };
-    limits(resources, &layout).map_or(true, |limits| !limits.controllers().is_empty())
-}
-
-fn plan_pids(plan: &mut Planner<'_>, limit: i64) -> Result<(), CgroupError> {
-    let pointer = "/linux/resources/pids/limit";
-    let value = match limit {
-        -1 => "max".to_owned(),
-        // 0 and 1 both refuse every fork of a container that runs, but a process can still be
-        // cloned into an empty cgroup with 1.
-        0 => "1".to_owned(),
-        limit if limit < 0 => return Err(CgroupError::invalid(pointer, limit, "only -1 means unlimited")),
-        limit => limit.to_string(),
-    };
-    plan.version("pids", pointer)?;
-    plan.write("pids", "pids.max", value, pointer);
-    Ok(())
-}
-
-/// Which generation of cgroups has a controller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
-    V1,
-    V2,
-}
-
-struct Planner<'l> {
-    layout: &'l Layout,
-    writes: Vec<Write>,
-}
-
-impl Planner<'_> {
-    fn version(&self, controller: &str, pointer: &str) -> Result<Version, CgroupError> {
-        let in_v1 = |name: &String| name == controller;
-        if self.layout.v1.iter().any(|hierarchy| hierarchy.controllers.iter().any(in_v1)) {
-            return Ok(Version::V1);
+        limits.huge_pages = HugePages::all(resources.hugepage_limits().as_deref().unwrap_or_default())?;
+        if let Some(network) = resources.network() {
+            limits.network = Network::new(network)?;
         }
-        match &self.layout.v2 {
-            Some(unified) if unified.controllers.as_ref().is_none_or(|all| all.iter().any(in_v1)) => {
-                Ok(Version::V2)
-            }
-            _ => Err(CgroupError::unsupported(
-                pointer,
-                format!("the {controller} controller is not available in the cgroups of this host"),
-            )),
+        if let Some(rdma) = resources.rdma() {
+            limits.rdma = Rdma::all(rdma)?;
         }
-    }
-
-    fn write(&mut self, controller: &'static str, file: &str, value: impl Display, pointer: &str) {
-        self.push(Write::new(controller, file, value, pointer));
-    }
-
-    fn push(&mut self, write: Write) {
-        self.writes.push(write);
-    }
-}
-
-impl Write {
-    pub(super) fn new(controller: &'static str, file: &str, value: impl Display, pointer: &str) -> Self {
-        let (file, value, pointer) = (file.to_owned(), value.to_string(), pointer.to_owned());
-        Self { controller, file, value, pointer, optional: false, usage: None }
-    }
-
-    fn optional(mut self) -> Self {
-        self.optional = true;
-        self
+        if let Some(files) = resources.unified() {
+            limits.unified = UnifiedFile::all(files)?;
+        }
+        limits.devices = devices::parse(resources.devices().as_deref().unwrap_or_default())?;
+        Ok(limits)
     }
 }
 

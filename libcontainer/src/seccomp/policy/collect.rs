@@ -1,6 +1,8 @@
 //! Reads the rules of a profile and sorts them by the numbers that they apply to.
 
-use oci_spec::runtime::{LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompOperator, LinuxSyscall};
+use std::ops::Range;
+
+use oci_spec::runtime::{LinuxSeccompArg, LinuxSeccompOperator, LinuxSyscall};
 
 use super::multiplexed;
 use super::{Comparison, Rule, Test};
@@ -35,16 +37,20 @@ impl<'a> Collector<'a> {
 
     /// Adds the rule at `/syscalls/{index}`.
     pub(super) fn add(&mut self, syscall: &'a LinuxSyscall, index: usize) -> Result<(), SeccompError> {
-        let rule = rule(syscall).map_err(|(place, reason)| reason.at(format!("/syscalls/{index}{place}")))?;
+        let fault = |(place, reason): Fault| reason.at(format!("/syscalls/{index}{place}"));
+        let (value, tests) = read(syscall).map_err(fault)?;
+        let has_effect = value != self.default;
+        let second_way = has_effect && (tests.is_empty() || action::is_stricter(value, self.default));
         // A rule without effect is left out, but its names are known to the profile all the same.
-        let number = (rule.value != self.default).then_some(self.rules.len() as u32);
-        let value = rule.value;
-        let second_way =
-            number.is_some() && (rule.tests.is_empty() || action::is_stricter(value, self.default));
-        self.rules.push(rule);
+        let first = self.rules.len() as u32;
+        if has_effect {
+            self.rules.extend(split(tests).into_iter().map(|tests| Rule { value, tests }));
+        }
+        let made = first..self.rules.len() as u32;
         for name in syscall.names() {
             match tables::find(name) {
-                Some(numbers) => self.apply(numbers, number),
+                Some(numbers) => self.apply(numbers, made.clone()),
+                None if tables::is_elsewhere(name) => {}
                 None => self.unknown.push(name),
             }
             if second_way {
@@ -54,13 +60,13 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    fn apply(&mut self, numbers: Numbers, rule: Option<u32>) {
+    fn apply(&mut self, numbers: Numbers, rules: Range<u32>) {
         for numbering in &mut self.numberings {
             let Some(number) = numbers.number(numbering.abi) else { continue };
             if !numbering.abi.is_apart(number) {
                 numbering.newest = numbering.newest.max(Some(number));
             }
-            numbering.entries.extend(rule.map(|rule| (number, rule)));
+            numbering.entries.extend(rules.clone().map(|rule| (number, rule)));
         }
     }
 
@@ -70,30 +76,36 @@ impl<'a> Collector<'a> {
         };
         let Some((number, test)) = multiplexed::find(name) else { return };
         x86.entries.push((number, self.rules.len() as u32));
-        self.rules.push(Rule { value, tests: vec![test], any: false });
+        self.rules.push(Rule { value, tests: vec![test] });
     }
 }
 
 /// What is wrong, and where below the rule.
 type Fault = (String, SeccompReason);
 
-fn rule(syscall: &LinuxSyscall) -> Result<Rule, Fault> {
+/// The value that a rule returns, and its conditions.
+fn read(syscall: &LinuxSyscall) -> Result<(u32, Vec<Test>), Fault> {
     if syscall.names().is_empty() {
         return Err(("/names".into(), SeccompReason::NoNames));
     }
     if let Some(place) = syscall.names().iter().position(String::is_empty) {
         return Err((format!("/names/{place}"), SeccompReason::EmptyName));
     }
-    let value = action::return_value(syscall.action(), syscall.errno_ret()).map_err(|reason| {
-        let notify = syscall.action() == LinuxSeccompAction::ScmpActNotify;
-        (if notify { "/action".into() } else { "/errnoRet".into() }, reason)
-    })?;
+    let value = action::return_value(syscall.action(), syscall.errno_ret())
+        .map_err(|reason| ("/errnoRet".into(), reason))?;
     let args = syscall.args().as_deref().unwrap_or_default();
     let tests = args.iter().enumerate().map(|(place, arg)| {
         test(arg).ok_or_else(|| (format!("/args/{place}/index"), SeccompReason::NoSuchArgument(arg.index())))
     });
-    let tests = tests.collect::<Result<Vec<Test>, Fault>>()?;
-    Ok(Rule { value, any: has_repeated_argument(&tests), tests })
+    Ok((value, tests.collect::<Result<Vec<Test>, Fault>>()?))
+}
+
+/// The conditions that must hold together: all of them, unless two look at the same argument.
+fn split(tests: Vec<Test>) -> Vec<Vec<Test>> {
+    match has_repeated_argument(&tests) {
+        true => tests.into_iter().map(|test| vec![test]).collect(),
+        false => vec![tests],
+    }
 }
 
 fn has_repeated_argument(tests: &[Test]) -> bool {

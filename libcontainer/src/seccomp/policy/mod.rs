@@ -3,6 +3,7 @@
 mod collect;
 mod multiplexed;
 mod spans;
+mod weight;
 
 use oci_spec::runtime::{Arch, LinuxSeccomp, LinuxSeccompAction};
 
@@ -21,7 +22,7 @@ pub(super) struct Policy {
     pub(super) default: u32,
     /// The rules that [`Decision::FirstOf`] refers to.
     pub(super) rules: Vec<Rule>,
-    /// One for each `AUDIT_ARCH_*`, the native one first.
+    /// One for each `AUDIT_ARCH_*`, that of the machine first.
     pub(super) sections: Vec<Section>,
 }
 
@@ -33,13 +34,23 @@ pub(super) struct Section {
     pub(super) spans: Vec<Span>,
 }
 
-/// A return value and what must hold for it.
+/// A return value and what must hold for it: all of the tests.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) value: u32,
     pub(super) tests: Vec<Test>,
-    /// Whether one of the tests is enough.
-    pub(super) any: bool,
+}
+
+impl Rule {
+    /// The argument and the value that it must have, if that is all there is to it.
+    pub(super) fn only_value(&self) -> Option<(u8, u64)> {
+        match self.tests.as_slice() {
+            &[Test { argument, comparison: Comparison::Equal { value, mask: u64::MAX }, negated: false }] => {
+                Some((argument, value))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A condition on an argument.
@@ -70,7 +81,6 @@ pub(super) fn lower(
     for (index, syscall) in profile.syscalls().iter().flatten().enumerate() {
         collector.add(syscall, index)?;
     }
-    check_listener(profile, warnings)?;
     if !collector.unknown.is_empty() {
         warnings.push(Warning {
             pointer: "/linux/seccomp/syscalls".into(),
@@ -96,16 +106,4 @@ fn listed(profile: &LinuxSeccomp, native: Abi) -> Vec<Abi> {
     let is_listed = |abi: &Abi| architectures.iter().any(|arch| Abi::of(*arch) == Some(*abi));
     let guests = native.guests().iter().copied().filter(is_listed);
     std::iter::once(native).chain(guests).collect()
-}
-
-fn check_listener(profile: &LinuxSeccomp, warnings: &mut Vec<Warning>) -> Result<(), SeccompError> {
-    if profile.listener_path().is_some() {
-        warnings.push(Warning {
-            pointer: "/linux/seccomp/listenerPath".into(),
-            message: "the listener is not called: no rule has the action SCMP_ACT_NOTIFY".into(),
-        });
-    } else if profile.listener_metadata().is_some() {
-        return Err(SeccompReason::MetadataWithoutListener.at("/listenerMetadata"));
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Numbers with their rules → a gapless list of spans.
 
 use super::collect::Numbering;
+use super::weight::weigh;
 use super::{Rule, Section};
 use crate::seccomp::abi::{Abi, X32_BIT};
 use crate::seccomp::action::{ENOSYS, KILL_PROCESS, is_permissive};
@@ -10,6 +11,8 @@ use crate::seccomp::action::{ENOSYS, KILL_PROCESS, is_permissive};
 pub(in crate::seccomp) struct Span {
     pub(in crate::seccomp) first: u32,
     pub(in crate::seccomp) decision: Decision,
+    /// How often it is looked for, compared with the others of its section.
+    pub(in crate::seccomp) weight: u32,
 }
 
 /// What a number leads to.
@@ -35,6 +38,7 @@ pub(super) fn sections(numberings: Vec<Numbering>, rules: &[Rule], default: u32)
         if abi == Abi::X86_64 && !has_x32 {
             refuse_x32(&mut spans);
         }
+        weigh(&mut spans, abi);
         match sections.last_mut() {
             // x32 code makes the system calls of x86_64, with a bit set in the number.
             Some(section) if abi == Abi::X32 => section.spans.extend(spans),
@@ -89,6 +93,6 @@ fn add(spans: &mut Vec<Span>, entries: &[(u32, u32)], rules: &[Rule], wide: bool
 fn push(spans: &mut Vec<Span>, first: u32, decision: Decision) {
     spans.pop_if(|last| last.first == first);
     if spans.last().is_none_or(|last| last.decision != decision) {
-        spans.push(Span { first, decision });
+        spans.push(Span { first, decision, weight: 0 });
     }
 }

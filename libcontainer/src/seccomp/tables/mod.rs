@@ -1,10 +1,12 @@
 //! System call names and numbers of every architecture in one table, so that a name is looked up once.
 
+mod elsewhere;
 mod syscalls;
 
 use std::cmp::Ordering;
 
 use super::abi::Abi;
+use elsewhere::ELSEWHERE;
 use syscalls::SYSCALLS;
 
 /// In place of the number of a call that an architecture does not have.
@@ -50,6 +52,11 @@ pub(super) fn find(name: &str) -> Option<Numbers> {
         }
     }
     None
+}
+
+/// Whether only architectures without a table have the system call `name`: a profile that names it is not wrong.
+pub(super) fn is_elsewhere(name: &str) -> bool {
+    ELSEWHERE.contains(&name)
 }
 
 fn name_at(index: usize) -> Option<&'static [u8]> {

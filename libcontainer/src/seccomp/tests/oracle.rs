@@ -58,19 +58,21 @@ const VALUES: [u64; 12] = [
     u64::MAX,
 ];
 
-const ACTIONS: [(Action, u32); 8] = [
+const ACTIONS: [(Action, u32); 9] = [
     (Action::ScmpActKill, 0),
     (Action::ScmpActKillThread, 0),
     (Action::ScmpActKillProcess, 0x8000_0000),
     (Action::ScmpActTrap, 0x3_0000),
     (Action::ScmpActErrno, 0x5_0000),
+    (Action::ScmpActNotify, 0x7fc0_0000),
     (Action::ScmpActTrace, 0x7ff0_0000),
     (Action::ScmpActLog, 0x7ffc_0000),
     (Action::ScmpActAllow, 0x7fff_0000),
 ];
 
 /// From the strictest to the most lenient, as the kernel orders them.
-const BY_STRICTNESS: [u32; 7] = [0x8000_0000, 0, 0x3_0000, 0x5_0000, 0x7ff0_0000, 0x7ffc_0000, 0x7fff_0000];
+const BY_STRICTNESS: [u32; 8] =
+    [0x8000_0000, 0, 0x3_0000, 0x5_0000, 0x7fc0_0000, 0x7ff0_0000, 0x7ffc_0000, 0x7fff_0000];
 
 fn value(action: Action, errno: Option<u32>) -> u32 {
     let (_, value) = *ACTIONS.iter().find(|(known, _)| *known == action).unwrap();
@@ -207,9 +209,10 @@ fn rule() -> impl Strategy<Value = LinuxSyscall> {
 
 fn any_profile() -> impl Strategy<Value = LinuxSeccomp> {
     let arches = subsequence(&ARCHES[..], 0..=ARCHES.len());
-    (action(), arches, prop::collection::vec(rule(), 0..12)).prop_map(|((action, errno), arches, rules)| {
+    let default = action().prop_filter("not by default", |(action, _)| *action != Action::ScmpActNotify);
+    (default, arches, prop::collection::vec(rule(), 0..12)).prop_map(|((action, errno), arches, rules)| {
         profile(json!({"defaultAction": action, "defaultErrnoRet": errno, "architectures": arches,
-                       "syscalls": rules}))
+                       "syscalls": rules, "listenerPath": "/run/agent.sock"}))
     })
 }
 
