@@ -124,6 +124,23 @@ impl Cgroups {
         })
     }
 
+    /// Gives the cgroup in the unified hierarchy to a user: the folder, and the files that the kernel names for it
+    /// (cgroups(7), "Cgroups v2 delegation").
+    ///
+    /// # Errors
+    /// A file that cannot be given away.
+    pub fn delegate(&self, uid: u32) -> Result<(), CgroupError> {
+        let Some(dir) = self.unified_dir() else { return Ok(()) };
+        let named = std::fs::read_to_string("/sys/kernel/cgroup/delegate");
+        let files = named.as_deref().unwrap_or("cgroup.procs\ncgroup.subtree_control\ncgroup.threads");
+        dir.give("", uid)?;
+        // The kernel names those of all controllers, and the cgroup has some.
+        files.lines().filter(|file| !file.contains('/')).try_for_each(|file| match dir.give(file, uid) {
+            Err(error) if error.errno() == Some(Errno::NOENT) => Ok(()),
+            given => given,
+        })
+    }
+
     /// Puts device rules into force, in the place of those that are.
     ///
     /// # Errors
