@@ -43,7 +43,7 @@ pub use bpf::Instruction;
 pub use error::{SeccompError, SeccompReason};
 pub use features::{ACTIONS, ARCHITECTURES, KNOWN_FLAGS, OPERATORS, SUPPORTED_FLAGS};
 pub use listener::Listener;
-pub use simulate::{Blocked, Call, SeccompData, blocked, simulate};
+pub use simulate::{Blocked, Call, SeccompData, Trace, blocked, simulate, trace};
 
 use oci_spec::runtime::{Arch, LinuxSeccomp};
 
