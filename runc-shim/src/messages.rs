@@ -29,6 +29,7 @@ pub(crate) const STATUS_UNKNOWN: &str = "the container's process ended, but not 
 pub(crate) const CONFIG_EXISTS: &str = "File config.json exists. Remove it first";
 pub(crate) const BAD_TABLE_FORMAT: &str = "invalid format option: table and json are known";
 pub(crate) const NO_PID_COLUMN: &str = "couldn't find PID field in ps output";
+pub(crate) const BAD_SECCOMP_ACTION: &str = "seccomp: the only thing to do with a profile is 'explain'";
 pub(crate) const BAD_PLAN_FORMAT: &str = "invalid format option: text and json are known";
 
 const PREPARING: &str = "unable to start container process";

@@ -11,6 +11,7 @@ mod plan;
 mod ps;
 mod resume;
 mod run;
+mod seccomp;
 mod spec;
 mod start;
 mod state;
@@ -52,6 +53,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     ps::COMMAND,
     list::COMMAND,
     plan::COMMAND,
+    seccomp::COMMAND,
     spec::COMMAND,
     features::COMMAND,
 ];
