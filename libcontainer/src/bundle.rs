@@ -6,6 +6,7 @@ use crate::{Error, ErrorKind, Result, spec};
 #[derive(Clone, Debug)]
 pub struct Bundle {
     path: PathBuf,
+    text: Vec<u8>,
     config: spec::Config,
 }
 
@@ -19,8 +20,19 @@ impl Bundle {
         let path = path.as_ref();
         let path = std::path::absolute(path)
             .map_err(|error| Error::new(ErrorKind::Os, format!("bundle {}: {error}", path.display())))?;
-        let config = spec::load(&path)?;
-        Ok(Self { path, config })
+        let text = spec::read(&path)?;
+        let config = spec::parse(&text, &path)?;
+        Ok(Self::new(path, text, config))
+    }
+
+    /// The parts together.
+    pub(crate) fn new(path: PathBuf, text: Vec<u8>, config: spec::Config) -> Self {
+        Self { path, text, config }
+    }
+
+    /// `config.json` as it was read.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
     }
 
     /// The folder, absolute.

@@ -39,7 +39,10 @@ mod status;
 mod sys;
 
 pub use bundle::Bundle;
-pub use container::{Container, CreateOptions, Delete, ExitStatus, Runtime, Signals, State};
+pub use container::{
+    Container, CreateOptions, Delete, Event, Exec, ExecOptions, ExitStatus, Runtime, Signals, State, Stats,
+    Stdio, Update, Watch,
+};
 pub use error::{Error, ErrorKind, HookEnd, HookFailure, Result, StepFailure};
 pub use id::ContainerId;
 pub use planner::Plan;

@@ -78,7 +78,7 @@ unsafe fn is_needed(mut arguments: *const *const c_char) -> bool {
             return false;
         }
         // SAFETY: it is not null, and so a C string.
-        if unsafe { is(argument, b"create") || is(argument, b"run") } {
+        if unsafe { is(argument, b"create") || is(argument, b"run") || is(argument, b"exec") } {
             return true;
         }
         // SAFETY: the null pointer has not been met.

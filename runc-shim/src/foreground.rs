@@ -1,8 +1,8 @@
-//! A container in the foreground: signals go in, its terminal goes through, its exit status comes out.
+//! A process in the foreground: signals go in, its terminal goes through, its exit status comes out.
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use libcontainer::{Container, ExitStatus, Signals};
+use libcontainer::{Container, Exec, ExitStatus, Signals};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,35 +13,78 @@ use crate::messages;
 use crate::signals::{self, Inbox};
 use crate::terminal::Relay;
 
-/// A container whose end is waited for.
-pub(crate) struct Foreground<'a> {
-    container: &'a Container,
+/// What can be in the foreground: a container's first process, or one that was executed in it.
+pub(crate) trait Job {
+    /// To poll for its end.
+    fn pidfd(&self) -> libcontainer::Result<OwnedFd>;
+    /// Its number, to tell it from other children.
+    fn pid(&self) -> libcontainer::Result<i32>;
+    fn signal(&self, signal: i32) -> libcontainer::Result<()>;
+    /// Reaps it; `None` if it was not our child.
+    fn wait(&self) -> libcontainer::Result<Option<ExitStatus>>;
+}
+
+impl Job for Container {
+    fn pidfd(&self) -> libcontainer::Result<OwnedFd> {
+        Container::pidfd(self)
+    }
+
+    fn pid(&self) -> libcontainer::Result<i32> {
+        Ok(self.state()?.pid)
+    }
+
+    fn signal(&self, signal: i32) -> libcontainer::Result<()> {
+        self.kill(signal, Signals::Init)
+    }
+
+    fn wait(&self) -> libcontainer::Result<Option<ExitStatus>> {
+        Container::wait(self)
+    }
+}
+
+impl Job for Exec {
+    fn pidfd(&self) -> libcontainer::Result<OwnedFd> {
+        Exec::pidfd(self)
+    }
+
+    fn pid(&self) -> libcontainer::Result<i32> {
+        Ok(Exec::pid(self))
+    }
+
+    fn signal(&self, signal: i32) -> libcontainer::Result<()> {
+        self.kill(signal)
+    }
+
+    fn wait(&self) -> libcontainer::Result<Option<ExitStatus>> {
+        Exec::wait(self).map(Some)
+    }
+}
+
+/// A process whose end is waited for.
+pub(crate) struct Foreground<'a, J> {
+    job: &'a J,
     signals: &'a Inbox,
     relay: Option<Relay<'a>>,
     process: OwnedFd,
     pid: Option<Pid>,
 }
 
-impl<'a> Foreground<'a> {
-    /// `signals` must have been opened before the container was made, so that none was lost.
-    pub(crate) fn new(
-        container: &'a Container,
-        signals: &'a Inbox,
-        relay: Option<Relay<'a>>,
-    ) -> Result<Self, Failure> {
-        Ok(Self { container, signals, relay, process: container.pidfd()?, pid: None })
+impl<'a, J: Job> Foreground<'a, J> {
+    /// `signals` must have been opened before the process was made, so that none was lost.
+    pub(crate) fn new(job: &'a J, signals: &'a Inbox, relay: Option<Relay<'a>>) -> Result<Self, Failure> {
+        Ok(Self { job, signals, relay, process: job.pidfd()?, pid: None })
     }
 
-    /// Serves the container until its first process has ended.
+    /// Serves the process until it has ended.
     pub(crate) fn wait(mut self) -> Result<ExitStatus, Failure> {
         while !self.turn()? {}
         if let Some(relay) = &mut self.relay {
             relay.finish()?;
         }
-        self.container.wait()?.ok_or_else(|| Failure::Other(messages::STATUS_UNKNOWN.to_owned()))
+        self.job.wait()?.ok_or_else(|| Failure::Other(messages::STATUS_UNKNOWN.to_owned()))
     }
 
-    /// Waits for the next event and deals with it; whether the container's process has ended.
+    /// Waits for the next event and deals with it; whether the process has ended.
     fn turn(&mut self) -> Result<bool, Failure> {
         let ready = self.poll()?;
         if ready.ended {
@@ -79,7 +122,7 @@ impl<'a> Foreground<'a> {
             signals::WINDOW => self.relay.as_ref().map_or(Ok(()), Relay::resize),
             signal => {
                 // The process may be gone already; then its end is the next thing to be seen.
-                if let Err(error) = self.container.kill(signal, Signals::Init) {
+                if let Err(error) = self.job.signal(signal) {
                     tracing::debug!("signal {signal} was not delivered: {error}");
                 }
                 Ok(())
@@ -87,8 +130,8 @@ impl<'a> Foreground<'a> {
         }
     }
 
-    /// Reaps what was left to this process by the container, but never the container's first process,
-    /// whose status belongs to [`Container::wait`].
+    /// Reaps what was left to this process by the container, but never the process itself, whose status belongs to
+    /// [`Job::wait`].
     fn reap_orphans(&mut self) -> Result<(), Failure> {
         let Some(init) = self.init()? else { return Ok(()) };
         while let Some(pid) = ended_child() {
@@ -101,7 +144,7 @@ impl<'a> Foreground<'a> {
 
     fn init(&mut self) -> Result<Option<Pid>, Failure> {
         if self.pid.is_none() {
-            self.pid = Some(self.container.state()?.pid).filter(|pid| *pid != 0).map(Pid::from_raw);
+            self.pid = Some(self.job.pid()?).filter(|pid| *pid != 0).map(Pid::from_raw);
         }
         Ok(self.pid)
     }

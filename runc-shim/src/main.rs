@@ -4,6 +4,7 @@
 mod cli;
 mod commands;
 mod dispositions;
+mod duration;
 #[cfg(target_arch = "x86_64")]
 mod entry;
 mod failure;
@@ -26,9 +27,9 @@ fn run() -> u8 {
     let program = arguments.program();
     match answer(program, &mut arguments) {
         Ok(code) => code,
-        Err(line) => {
+        Err(Refusal { line, code }) => {
             log::error(&line);
-            1
+            code
         }
     }
 }
@@ -39,9 +40,15 @@ fn main() -> std::process::ExitCode {
     run().into()
 }
 
-/// Does what the command line asks for; an error is the line to show.
-fn answer(program: &'static str, arguments: &mut Arguments) -> Result<u8, String> {
-    let alone = |failure: Failure| failure.line(program, None);
+/// What is shown of a failure, and the exit code.
+struct Refusal {
+    line: String,
+    code: u8,
+}
+
+/// Does what the command line asks for.
+fn answer(program: &'static str, arguments: &mut Arguments) -> Result<u8, Refusal> {
+    let alone = |failure: Failure| Refusal { line: failure.line(program, None), code: 1 };
     let (globals, request) = cli::globals(arguments).map_err(alone)?;
     let command = match request {
         Request::Help => return output::print(&cli::help(program)).map(|()| 0).map_err(alone),
@@ -52,7 +59,9 @@ fn answer(program: &'static str, arguments: &mut Arguments) -> Result<u8, String
         Ok(code) => Ok(code),
         Err(Failure::ReaderGone) => Ok(0),
         Err(Failure::HelpAsked) => output::print(&command.help(program)).map(|()| 0).map_err(alone),
-        Err(failure) => Err(failure.line(program, Some(command.name))),
+        Err(failure) => {
+            Err(Refusal { line: failure.line(program, Some(command.name)), code: command.failure_code() })
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) const TERMINAL_LOST: &str = "the library did not send the container's
 pub(crate) const STATUS_UNKNOWN: &str = "the container's process ended, but not as a child of this program";
 pub(crate) const CONFIG_EXISTS: &str = "File config.json exists. Remove it first";
 pub(crate) const BAD_TABLE_FORMAT: &str = "invalid format option: table and json are known";
+pub(crate) const NO_INTERVAL: &str = "duration interval must be greater than 0";
 pub(crate) const NO_PID_COLUMN: &str = "couldn't find PID field in ps output";
 pub(crate) const BAD_SECCOMP_ACTION: &str = "seccomp: the only thing to do with a profile is 'explain'";
 pub(crate) const BAD_PLAN_FORMAT: &str = "invalid format option: text and json are known";
@@ -58,9 +59,13 @@ fn after(words: &str, error: &Error) -> String {
 
 fn wrong_status(command: &str, status: Status, error: &Error) -> String {
     match (command, status) {
-        ("kill" | "pause", _) => after("container not running", error),
+        ("kill" | "pause" | "update", _) => after("container not running", error),
         ("start", Status::Stopped) => after("cannot start a container that has stopped", error),
         ("start", Status::Running) => after("cannot start an already running container", error),
+        ("exec", Status::Paused) => {
+            after("cannot exec in a paused container (use --ignore-paused to override)", error)
+        }
+        ("exec", Status::Stopped) => after("cannot exec a container that has stopped", error),
         ("resume", _) => after("container not paused", error),
         ("delete", _) => after("cannot delete container that is not stopped", error),
         _ => error.to_string(),
@@ -225,6 +230,14 @@ pub(crate) fn not_utf8(word: &OsStr) -> String {
     format!("argument {word:?} is not UTF-8")
 }
 
+pub(crate) fn not_running(id: &str) -> String {
+    format!("container with id {id} is not running")
+}
+
+pub(crate) fn bad_duration(text: &str) -> String {
+    format!("invalid duration {text:?}: 5s, 100ms and 1m30s are examples")
+}
+
 pub(crate) fn ps_failed(status: std::process::ExitStatus, output: &[u8]) -> String {
     format!("ps: {status}: {}", String::from_utf8_lossy(output).trim_end())
 }
@@ -236,6 +249,27 @@ pub(crate) fn no_pid_in(line: &str) -> String {
 pub(crate) fn not_a_number(flag: &str, value: &str) -> String {
     format!("invalid value {value:?} for flag {flag}: not a number of descriptors")
 }
+
+pub(crate) fn bad_value(flag: &str, value: &str, wanted: &str) -> String {
+    format!("invalid value {value:?} for flag {flag}: not {wanted}")
+}
+
+pub(crate) fn bad_id(what: &str, value: &str) -> String {
+    format!("bad {what}: {value:?} is not a number from 0 to {}; names are not looked up", u32::MAX - 1)
+}
+
+pub(crate) fn bad_sub_cgroup(value: &str, why: &str) -> String {
+    format!("invalid --cgroup argument: {value} ({why})")
+}
+
+pub(crate) fn process_too_large(path: &Path, most: u64) -> String {
+    format!("{}: larger than {} MiB", path.display(), most >> 20)
+}
+
+pub(crate) const NO_ID: &str = "\"exec\" requires a container ID";
+pub(crate) const NO_COMMAND: &str = "\"exec\" requires a command after the container ID, or --process FILE";
+pub(crate) const COMMAND_AND_PROCESS: &str =
+    "a command and --process FILE were given; the file names the command";
 
 pub(crate) fn bad_rootless(value: &OsStr) -> String {
     format!("invalid --rootless value {value:?}: auto, true and false are known")

@@ -195,10 +195,21 @@ impl Output {
         self.status.code().or_else(|| self.status.signal().map(|signal| 128 + signal)).expect("it ended")
     }
 
+    /// The next line that a container, which still runs, writes to standard output.
+    pub fn next_line(&mut self) -> String {
+        self.stdout.line(Instant::now() + PATIENCE)
+    }
+
     /// What has been written to standard output so far.
     #[must_use]
     pub fn stdout(&self) -> String {
         self.stdout.text()
+    }
+
+    /// Standard output, which a process that goes on may still write to.
+    #[must_use]
+    pub fn into_stdout(self) -> Stream {
+        self.stdout
     }
 
     /// What has been written to standard error so far.

@@ -11,7 +11,12 @@ const DEVPTS_MAGIC: i64 = 0x1cd1;
 const PTMX: CText<'static> = CText::literal(c"/dev/pts/ptmx");
 const CONSOLE_PATH: CText<'static> = CText::literal(c"/dev/console");
 
-pub(crate) fn terminal(program: &Program<'_>, uid: u32, rows: u16, columns: u16) -> Result<()> {
+pub(crate) fn terminal(
+    program: &Program<'_>,
+    console: bool,
+    uid: u32,
+    (rows, columns): (u16, u16),
+) -> Result<()> {
     let root = program.slot(ROOT)?;
     let master = resolve::open(root, PTMX, O_RDWR | O_NOCTTY)?;
     if sys::file_system(master.fd())? != DEVPTS_MAGIC {
@@ -21,9 +26,11 @@ pub(crate) fn terminal(program: &Program<'_>, uid: u32, rows: u16, columns: u16)
     let peer = sys::pty_peer(master.fd())?;
     // The group is devpts' own choice (gid=5 as a rule).
     sys::fchown(peer.fd(), uid, u32::MAX)?;
-    let console = resolve::target(root, CONSOLE_PATH, true)?;
-    let tree = sys::open_tree(peer.fd(), CText::literal(c""), libc::OPEN_TREE_CLONE)?;
-    sys::move_mount(tree.fd(), console.fd())?;
+    if console {
+        let place = resolve::target(root, CONSOLE_PATH, true)?;
+        let tree = sys::open_tree(peer.fd(), CText::literal(c""), libc::OPEN_TREE_CLONE)?;
+        sys::move_mount(tree.fd(), place.fd())?;
+    }
     let mut name = [0; NAME_BYTES];
     sys::send(program.slot(CONSOLE)?, pts_name(&mut name, number), Some(master.fd()))?;
     sys::ioctl_number(peer.fd(), libc::TIOCSCTTY, 0)?;

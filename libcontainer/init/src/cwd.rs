@@ -8,13 +8,12 @@ use crate::program::{Program, Text};
 use crate::slot::ROOT;
 use crate::{Fault, Result, resolve, sys};
 
-/// Enters the working folder as root, making it if it is missing. `false` if root may not (NFS, FUSE), but the user
-/// may be able to.
-pub(crate) fn enter(program: &Program<'_>, path: Text) -> Result<bool> {
+/// Enters the working folder as root. `false` if root may not (NFS, FUSE), but the user may be able to.
+pub(crate) fn enter(program: &Program<'_>, path: Text, make: bool) -> Result<bool> {
     let path = program.text(path)?;
     let root = program.slot(ROOT)?;
     let found = match resolve::open(root, path, O_PATH | O_DIRECTORY) {
-        Err(Fault { errno: libc::ENOENT, .. }) => resolve::target(root, path, false),
+        Err(Fault { errno: libc::ENOENT, .. }) if make => resolve::target(root, path, false),
         other => other,
     };
     match found.and_then(|folder| sys::fchdir(folder.fd())) {

@@ -4,8 +4,8 @@ use libc::{
     PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_CAPBSET_DROP, PR_SET_KEEPCAPS,
 };
 
-use crate::program::CText;
-use crate::{Fault, Result, sys};
+use crate::program::{CText, Program};
+use crate::{Fault, Result, slot, sys};
 
 /// Drops what is not in `keep`; the kernel knows capabilities 0 to `last`.
 pub(crate) fn bounding(keep: u64, last: u8) -> Result<()> {
@@ -23,6 +23,14 @@ pub(crate) fn groups(groups: &[u32], or_keep: bool) -> Result<()> {
         Err(Fault { errno: libc::EPERM, .. }) if or_keep => Ok(()),
         other => other,
     }
+}
+
+/// Puts the lent streams on their numbers.
+pub(crate) fn streams(program: &Program<'_>) -> Result<()> {
+    for (number, slot) in (0..).zip(slot::STREAMS) {
+        sys::dup_to(program.slot(slot)?, number)?;
+    }
+    Ok(())
 }
 
 /// Major and minor number of `/dev/null`.

@@ -40,6 +40,12 @@ pub(crate) fn attach(program: &Program<'_>, at: Text) -> Result<()> {
     sys::move_mount(tree, place.fd())
 }
 
+/// Takes the root that setns(2) has left this process at, for the steps that stay below it.
+pub(crate) fn open_root(program: &mut Program<'_>) -> Result<()> {
+    let root = sys::openat2(libc::AT_FDCWD, ROOT_PATH, libc::O_PATH | libc::O_DIRECTORY, 0)?;
+    program.fill(ROOT, root.keep())
+}
+
 /// `pivot_root(".", ".")` stacks the old root on the new one, where it is detached without a folder to put it on.
 pub(crate) fn pivot(program: &Program<'_>) -> Result<()> {
     sys::fchdir(program.slot(ROOT)?)?;

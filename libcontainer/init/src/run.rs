@@ -119,9 +119,13 @@ impl<'a> Context<'_, 'a> {
         Some(match *step {
             Step::CloseFds => self.close_fds(),
             Step::Join { slot, kind } => self.program.slot(slot).and_then(|fd| sys::setns(fd, kind)),
+            Step::JoinProcess { slot, kinds } => {
+                self.program.slot(slot).and_then(|process| sys::setns(process, kinds))
+            }
             Step::Unshare { flags } => sys::unshare(flags),
             Step::BecomeRoot => ids::become_root(),
             Step::ResetAffinity => sys::reset_affinity(),
+            Step::Affinity { cpus } => self.program.words(cpus).and_then(sys::set_affinity),
             Step::NewSession => sys::setsid(),
             Step::Keyring { name } => match self.program.text(name).and_then(sys::join_session_keyring) {
                 // A kernel without keyrings has nothing that could be shared.
@@ -151,6 +155,7 @@ impl<'a> Context<'_, 'a> {
                 program.slot(tree).and_then(|tree| sys::mount_setattr(tree, recursive, attr))
             }
             Step::AttachRoot { at } => pivot::attach(program, at),
+            Step::OpenRoot => pivot::open_root(program),
             Step::Mount { ref fs, ref attr, target, strict } => {
                 mount::mount(program, fs, attr, target, strict)
             }
@@ -168,7 +173,9 @@ impl<'a> Context<'_, 'a> {
                 device::node(program, &mut self.parent, &device::Node { path, mode, device, uid, gid })
             }
             Step::Link { path, target } => device::link(program, &mut self.parent, path, target),
-            Step::Terminal { uid, rows, columns } => console::terminal(program, uid, rows, columns),
+            Step::Terminal { console, uid, rows, columns } => {
+                console::terminal(program, console, uid, (rows, columns))
+            }
             Step::Pivot => pivot::pivot(program),
             Step::MoveRoot => pivot::move_root(program),
             Step::Mask { path } => mask::mask(program, path),
@@ -189,7 +196,10 @@ impl<'a> Context<'_, 'a> {
             Step::MemoryPolicy { mode, nodes } => {
                 self.program.words(nodes).and_then(|nodes| sys::set_mempolicy(mode, nodes))
             }
-            Step::Cwd { path } => cwd::enter(self.program, path).map(|entered| self.entered = entered),
+            Step::Cwd { path, make } => {
+                cwd::enter(self.program, path, make).map(|entered| self.entered = entered)
+            }
+            Step::Streams => ids::streams(self.program),
             Step::OwnStreams { uid } => ids::own_streams(uid),
             Step::User { uid, gid } => ids::user(uid, gid),
             Step::CwdAgain { path } => cwd::enter_again(self.program, path, self.entered),

@@ -19,6 +19,11 @@ pub const CGROUP: Slot = Slot(4);
 pub const NULL: Slot = Slot(5);
 /// The empty read-only folder that masks folders, once it exists.
 pub const EMPTY: Slot = Slot(6);
+/// The process whose namespaces are joined, as a pidfd. A container that is made has none.
+pub const CONTAINER: Slot = Slot(7);
+/// The standard streams of a program that gets others than the caller's. It joins all namespaces by a process, so that
+/// none of them needs a slot of its own.
+pub const STREAMS: [Slot; 3] = [Slot(8), Slot(9), Slot(10)];
 /// A namespace to be joined; there are eight kinds.
 #[must_use]
 pub const fn namespace(kind: u16) -> Slot {

@@ -54,6 +54,16 @@ pub enum Step {
         /// Its `CLONE_NEW*`; the kernel refuses another kind.
         kind: u32,
     },
+    /// `setns` to namespaces of a running process, all at once: the kernel checks the caller's rights over each of
+    /// them before it enters the first.
+    JoinProcess {
+        /// The process's pidfd.
+        slot: Slot,
+        /// `CLONE_NEW*` of those to be joined.
+        kinds: u32,
+    },
+    /// Opens the root of the mount namespace that this process has joined.
+    OpenRoot,
     /// New namespaces for this process.
     Unshare {
         /// `CLONE_NEW*`.
@@ -68,6 +78,11 @@ pub enum Step {
     BecomeRoot,
     /// Leaves the CPU affinity of the caller for that of the cpuset.
     ResetAffinity,
+    /// Runs on these CPUs only.
+    Affinity {
+        /// A bit mask in 64-bit words.
+        cpus: Words,
+    },
     /// A session of its own.
     NewSession,
     /// A session keyring of its own.
@@ -187,9 +202,13 @@ pub enum Step {
         /// What it says.
         target: Text,
     },
-    /// Makes a terminal in the container's devpts, puts it on `/dev/console` and on 0 to 2, and sends its master
-    /// side to the socket in slot CONSOLE.
+    /// Puts the descriptors in slots STREAMS on 0 to 2.
+    Streams,
+    /// Makes a terminal in the container's devpts, puts it on 0 to 2, and sends its master side to the socket in slot
+    /// CONSOLE.
     Terminal {
+        /// Whether it becomes the container's `/dev/console` as well.
+        console: bool,
         /// The owner of the terminal.
         uid: u32,
         /// Rows, 0 for unknown.
@@ -263,10 +282,12 @@ pub enum Step {
         /// A bit mask in 64-bit words.
         nodes: Words,
     },
-    /// Enters the working folder, making it if it is missing.
+    /// Enters the working folder.
     Cwd {
         /// Where.
         path: Text,
+        /// Whether it is made if it is missing.
+        make: bool,
     },
     /// Gives the standard streams to the user.
     OwnStreams {

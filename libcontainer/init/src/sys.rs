@@ -601,9 +601,13 @@ pub fn getcwd(space: &mut [u8]) -> Result<usize> {
 
 /// Lets this process run on every CPU of its cpuset (`sched_setaffinity(2)`).
 pub fn reset_affinity() -> Result<()> {
-    let all = [u64::MAX; 128];
-    // SAFETY: the kernel reads size_of_val(&all) bytes, and ignores CPUs that do not exist.
-    unsafe { call!(SchedSetaffinity, SYS_sched_setaffinity, 0, size_of_val(&all), from_ref(&all)) }.map(drop)
+    set_affinity(&[u32::MAX; 256])
+}
+
+/// Lets this process run on CPUs of a bit mask only (`sched_setaffinity(2)`).
+pub fn set_affinity(cpus: &[u32]) -> Result<()> {
+    // SAFETY: the kernel reads size_of_val(cpus) bytes, and ignores CPUs that do not exist.
+    unsafe { call!(SchedSetaffinity, SYS_sched_setaffinity, 0, size_of_val(cpus), cpus.as_ptr()) }.map(drop)
 }
 
 /// `personality(2)`.

@@ -3,7 +3,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Uid, chownat, openat2};
 use rustix::io::Errno;
 
 use super::CgroupError;
@@ -90,8 +90,27 @@ impl Dir {
         }
     }
 
+    /// Gives a control file, or with an empty name the cgroup itself, to a user.
+    pub(super) fn give(&self, file: &str, uid: u32) -> Result<(), CgroupError> {
+        let flags = AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW;
+        chownat(&self.fd, file, Some(Uid::from_raw(uid)), None, flags)
+            .map_err(|errno| self.error("fchownat", errno).in_file(file))
+    }
+
     /// The names of the cgroups in this one.
     pub(super) fn children(&self) -> Result<Vec<String>, CgroupError> {
+        self.entries(FileType::Directory)
+    }
+
+    /// The names of its control files; none if it is gone.
+    pub(super) fn files(&self) -> Result<Vec<String>, CgroupError> {
+        match self.entries(FileType::RegularFile) {
+            Err(error) if error.errno() == Some(Errno::NOENT) => Ok(Vec::new()),
+            names => names,
+        }
+    }
+
+    fn entries(&self, wanted: FileType) -> Result<Vec<String>, CgroupError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let listing = rustix::fs::openat(&self.fd, ".", flags, Mode::empty())
             .and_then(rustix::fs::Dir::new)
@@ -100,7 +119,7 @@ impl Dir {
         for entry in listing {
             let entry = entry.map_err(|errno| self.error("getdents64", errno))?;
             let name = entry.file_name().to_bytes();
-            if entry.file_type() == FileType::Directory && !matches!(name, b"." | b"..") {
+            if entry.file_type() == wanted && !matches!(name, b"." | b"..") {
                 names.push(String::from_utf8_lossy(name).into_owned());
             }
         }

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use super::Write;
 use crate::error::describe_errno;
 use crate::{Error, ErrorKind};
 
@@ -58,6 +59,22 @@ pub enum CgroupError {
         /// How long was waited.
         seconds: f32,
     },
+    /// One of several changes was refused when others were in force already.
+    #[error("{error} (changed before that: {})", changed.join(", "))]
+    Partly {
+        /// The refusal.
+        error: Box<CgroupError>,
+        /// JSON pointers of the values that are in force.
+        changed: Vec<String>,
+    },
+    /// A control file does not hold what the kernel documents.
+    #[error("{}: unexpected contents: {found:?}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The beginning of what was found.
+        found: String,
+    },
     /// A system call failed.
     #[error(transparent)]
     System(Box<SystemFailure>),
@@ -112,6 +129,7 @@ impl CgroupError {
         match self {
             Self::Unsupported { pointer, .. } | Self::Invalid { pointer, .. } => Some(pointer),
             Self::System(failure) => failure.pointer.as_deref(),
+            Self::Partly { error, .. } => error.pointer(),
             _ => None,
         }
     }
@@ -121,8 +139,16 @@ impl CgroupError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::System(failure) => Some(failure.errno),
+            Self::Partly { error, .. } => error.errno(),
             _ => None,
         }
+    }
+
+    /// Tells that these writes were done before this happened.
+    pub(super) fn after<'w>(self, done: impl IntoIterator<Item = &'w Write>) -> Self {
+        let mut changed: Vec<_> = done.into_iter().map(|write| write.pointer.clone()).collect();
+        changed.dedup();
+        if changed.is_empty() { self } else { Self::Partly { error: Box::new(self), changed } }
     }
 
     pub(super) fn unsupported(pointer: impl Into<String>, reason: impl Into<String>) -> Self {

@@ -32,6 +32,38 @@ pub fn processes(dirs: &[PathBuf]) -> Result<Vec<i32>, CgroupError> {
     Ok(pids)
 }
 
+/// What a process that is to join a container's cgroup has to know of it.
+#[derive(Debug)]
+pub struct Found {
+    /// Whether it is in the unified hierarchy.
+    pub unified: bool,
+    /// The cgroup below in which process `pid` is, if this one gives controllers to those below it and so takes no
+    /// processes itself.
+    pub occupied: Option<PathBuf>,
+}
+
+/// Looks at one of the cgroups of a container whose first process is `pid`.
+///
+/// # Errors
+/// A cgroup that does not exist or cannot be read.
+pub fn find(path: &Path, pid: i32) -> Result<Found, CgroupError> {
+    let dir = Dir::open(path)?;
+    let unified = dir.is_unified()?;
+    if !unified || dir.read("cgroup.subtree_control")?.trim().is_empty() {
+        return Ok(Found { unified, occupied: None });
+    }
+    let holds = |path: &PathBuf| {
+        let Some(dir) = Dir::open_if_exists(path)? else { return Ok(false) };
+        Ok(listed(&dir)?.lines().any(|line| line.parse() == Ok(pid)))
+    };
+    for below in subtree(path)?.into_iter().skip(1) {
+        if holds(&below)? {
+            return Ok(Found { unified, occupied: Some(below) });
+        }
+    }
+    Ok(Found { unified, occupied: None })
+}
+
 fn listed(dir: &Dir) -> Result<String, CgroupError> {
     match dir.read_if_exists("cgroup.procs") {
         // A threaded cgroup; its domain above, which is read too, lists its processes.

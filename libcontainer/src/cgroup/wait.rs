@@ -88,8 +88,8 @@ pub(super) fn for_exits(pidfds: &[OwnedFd], deadline: Deadline) -> Result<(), Er
     Ok(())
 }
 
-fn read_at_start(file: &File) -> Result<String, Errno> {
-    let mut buffer = [0; 256];
+pub(super) fn read_at_start(file: &File) -> Result<String, Errno> {
+    let mut buffer = [0; 512];
     let length =
         file.read_at(&mut buffer, 0).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     let mut text = String::new();

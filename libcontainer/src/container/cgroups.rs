@@ -99,6 +99,6 @@ pub(super) fn remove(cgroups: &[PathBuf]) -> Result<()> {
     })
 }
 
-fn failed(error: CgroupError) -> Error {
+pub(super) fn failed(error: CgroupError) -> Error {
     Error::new(ErrorKind::Cgroup, error.to_string()).with_source(error)
 }

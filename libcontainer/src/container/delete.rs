@@ -1,6 +1,6 @@
 //! `delete`: removal of everything that a container left on the host.
 //!
-//! The order is kill, wait, cgroup, poststop hooks, folder. The folder goes last, because it is what a repeated
+//! The order is kill, wait, last words, cgroup, poststop hooks, folder. The folder goes last, because it is what a repeated
 //! `delete` starts from when this one is interrupted or fails.
 
 use rustix::io::Errno;
@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use super::handle::{locked_status, wrong_status};
 use super::record::Stored;
 use super::store::{Claim, Folder, PATIENCE, Reading, not_found};
+use super::watch::leave_last_words;
 use super::{Container, Delete, Status, cgroups};
 use crate::launch::hooks::run_poststop;
 use crate::sys::pidfd::Process;
@@ -46,7 +47,8 @@ impl Container {
                 return Err(wrong_status("delete", self.id(), status));
             }
         }
-        tear_down(stored, how).map_err(|error| error.context(format_args!("delete {}", self.id())))?;
+        tear_down(&claim, stored, how)
+            .map_err(|error| error.context(format_args!("delete {}", self.id())))?;
         // The name is not free before they are done: a hook of the next container could meet them at their work.
         run_poststop(stored);
         claim.remove()
@@ -64,13 +66,14 @@ impl Container {
 }
 
 /// Ends all processes and removes the cgroup. Goes on after a failure, and reports all of them.
-fn tear_down(stored: &Stored, how: Delete) -> Result<()> {
+fn tear_down(claim: &Claim, stored: &Stored, how: Delete) -> Result<()> {
     let mut errors = Vec::new();
     let init = stored.process().unwrap_or_else(|error| {
         errors.push(error);
         None
     });
     errors.extend(end_processes(stored, how, init.as_ref()).err());
+    errors.extend(leave_last_words(claim, stored).err());
     errors.extend(cgroups::remove(&stored.cgroups).err());
     errors.extend(resctrl::remove(&stored.resctrl.own).err());
     collected(errors)

@@ -6,7 +6,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 
 use super::record::{Phase, Stored};
 use super::store::{self, Claim, Folder, Reading, not_found};
-use super::{ExitStatus, State, Status, cgroups, gate, owner};
+use super::{ExitStatus, State, Status, cgroups, exit_status, gate, owner};
 use crate::sys::pidfd::Process;
 use crate::{ContainerId, Error, ErrorKind, Result};
 
@@ -17,7 +17,7 @@ use crate::{ContainerId, Error, ErrorKind, Result};
 /// name, this one is [`ErrorKind::NotFound`] and never means the other.
 #[derive(Debug)]
 pub struct Container {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     id: ContainerId,
     /// The record when the container was found; absent if there was none, or none that is legible.
     known: Option<Box<Stored>>,
@@ -107,8 +107,7 @@ impl Container {
             },
         };
         if let Some(status) = process.wait_child()? {
-            let code = status.exit_status().map(ExitStatus::Code);
-            return Ok(code.or(status.terminating_signal().map(ExitStatus::Signal)));
+            return Ok(exit_status(&status));
         }
         process.wait_ended(None)?;
         Ok(None)

@@ -2,6 +2,8 @@
 
 mod cgroups;
 mod delete;
+mod exec;
+mod exec_options;
 #[cfg(test)]
 mod fixture;
 mod gate;
@@ -16,12 +18,20 @@ mod resctrl_tests;
 mod start;
 mod state;
 pub(crate) mod store;
+mod update;
+mod watch;
 
+pub use exec::Exec;
+pub use exec_options::{ExecOptions, Stdio};
 pub use handle::Container;
 pub use options::{CreateOptions, Delete, Signals};
 pub use state::State;
+pub use update::Update;
+pub use watch::{Event, Stats, Watch};
 
 use std::path::{Path, PathBuf};
+
+use rustix::process::WaitIdStatus;
 
 use crate::facts::{self, Handles, Purpose};
 use crate::launch::{self, Launch};
@@ -52,6 +62,12 @@ impl ExitStatus {
             Self::Signal(signal) => 128 + signal,
         }
     }
+}
+
+/// What the kernel says of a process that has ended.
+fn exit_status(status: &WaitIdStatus) -> Option<ExitStatus> {
+    let code = status.exit_status().map(ExitStatus::Code);
+    code.or(status.terminating_signal().map(ExitStatus::Signal))
 }
 
 impl Runtime {
@@ -112,15 +128,8 @@ impl Runtime {
             plan.inject(*injection);
             plan
         });
-        let launch = Launch {
-            root: &self.root,
-            id,
-            bundle: bundle.path(),
-            config: bundle.config(),
-            plan: &plan,
-            handles,
-        };
-        let (stored, process) = launch::launch(launch)?;
+        let launch = Launch { root: &self.root, id, config: bundle.config(), plan: &plan, handles };
+        let (stored, process) = launch::create(launch, bundle, options.no_new_keyring)?;
         Ok(Container::new(&self.root, id, stored, process))
     }
 

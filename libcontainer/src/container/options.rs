@@ -90,14 +90,7 @@ impl CreateOptions {
 impl CreateOptions {
     /// Every descriptor that is to be passed on must be there.
     pub(super) fn check_preserved(&self) -> Result<()> {
-        for fd in (3u64..).take(usize::try_from(self.preserve_fds).unwrap_or(usize::MAX)) {
-            let path = format!("/proc/self/fd/{fd}");
-            if let Err(error) = std::fs::symlink_metadata(&path) {
-                let message = format!("cannot pass on descriptor {fd} (--preserve-fds): {path}: {error}");
-                return Err(Error::new(ErrorKind::InvalidOption, message));
-            }
-        }
-        Ok(())
+        check_preserved(self.preserve_fds)
     }
 
     /// As the planner takes them: paths absolute, and an error for what this version cannot do.
@@ -124,8 +117,21 @@ impl CreateOptions {
             preserve_fds: self.preserve_fds,
             listen_fds: self.listen_fds,
             listen_names: self.listen_names.clone(),
+            ..planner::Options::default()
         })
     }
+}
+
+/// Every one of `count` descriptors from 3 on must be there.
+pub(super) fn check_preserved(count: u32) -> Result<()> {
+    for fd in (3u64..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
+        let path = format!("/proc/self/fd/{fd}");
+        if let Err(error) = std::fs::symlink_metadata(&path) {
+            let message = format!("cannot pass on descriptor {fd} (--preserve-fds): {path}: {error}");
+            return Err(Error::new(ErrorKind::InvalidOption, message));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(feature = "fault-injection")]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::resctrl::Membership;
 use crate::seccomp::Listener;
-use crate::spec::{ExecAffinity, Hook};
+use crate::spec::Hook;
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result};
 
@@ -40,12 +40,12 @@ pub(crate) struct Stored {
     pub(crate) own_pid_namespace: bool,
     /// Whether the configuration has a process; without one the container cannot be started.
     pub(crate) has_process: bool,
+    /// Whether the container's processes keep the session keyring of their caller.
+    #[serde(default)]
+    pub(crate) no_new_keyring: bool,
     /// Who gets the listener of the filter when the container starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) listener: Option<Listener>,
-    /// On which CPUs `exec` runs its programs, if the configuration says.
-    #[serde(default, skip_serializing_if = "ExecAffinity::is_empty")]
-    pub(crate) exec_affinity: ExecAffinity,
     /// The plan entries behind the gate, so that `start` can say which of them failed.
     pub(crate) late: Vec<LateStep>,
     /// Absent in records of versions without hooks.
@@ -162,8 +162,8 @@ pub(super) mod tests {
             resctrl: Membership::default(),
             own_pid_namespace: true,
             has_process: true,
+            no_new_keyring: false,
             listener: None,
-            exec_affinity: ExecAffinity::default(),
             late: Vec::new(),
             hooks: LaterHooks::default(),
         }
@@ -179,7 +179,7 @@ pub(super) mod tests {
     fn a_record_survives_being_written_and_read() {
         let mut record = stored("web");
         record.init = Some(Init { pid: 7, start_time: u64::MAX });
-        record.exec_affinity = ExecAffinity { initial: Some(vec![1]), last: Some(vec![0, 2]) };
+        record.no_new_keyring = true;
         record.late = vec![LateStep {
             index: 3,
             total: 4,

@@ -4,7 +4,8 @@
 //! that is deleted and made anew under the same name meanwhile is never mistaken for this one. The
 //! folder itself is what is locked; the kernel drops the lock of a process that is killed.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -22,6 +23,10 @@ use crate::{ContainerId, Error, ErrorKind, Result};
 
 /// The name of the record in a container's folder.
 const STATE: &str = "state.json";
+
+/// The name of the copy of `config.json`: what a program that is executed in the container later has in common with the
+/// container's own, whatever becomes of the bundle.
+const CONFIG: &str = "config.json";
 
 /// The name of the socket at which a created container waits.
 pub(super) const GATE: &str = "gate";
@@ -155,6 +160,14 @@ impl Folder {
         }
     }
 
+    /// Reads the copy of the configuration.
+    pub(crate) fn read_config(&self) -> Result<Vec<u8>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(&self.dir, CONFIG, flags, Mode::empty())
+            .and_then(|file| read_bounded(file, STATE_LIMIT))
+            .map_err(|errno| Error::os(format_args!("read {}", self.path.join(CONFIG).display()), errno))
+    }
+
     /// Whether a command works on the container at this moment.
     pub(crate) fn is_locked(&self) -> Result<bool> {
         // The lock is the open file's, so a second open is needed to ask and not to change it.
@@ -248,6 +261,18 @@ impl Claim {
             .map_err(|errno| Error::os(format_args!("write {}", self.0.path.join(STATE).display()), errno))
     }
 
+    /// Keeps a copy of the configuration. Nobody reads it before a record says that the container is created.
+    pub(crate) fn save_config(&self, text: &[u8]) -> Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let written = openat(self.dir(), CONFIG, flags, STATE_MODE).and_then(|file| {
+            File::from(file)
+                .write_all(text)
+                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        });
+        written
+            .map_err(|errno| Error::os(format_args!("write {}", self.0.path.join(CONFIG).display()), errno))
+    }
+
     /// Removes the gate: from now on the container counts as started.
     pub(super) fn remove_gate(&self) -> Result<()> {
         unlinkat(self.dir(), GATE, AtFlags::empty())
@@ -259,10 +284,12 @@ impl Claim {
         let Folder { id, path, root, dir } = &self.0;
         let failed = |errno| Error::os(format_args!("remove {}", path.display()), errno);
         let remove_folder = || unlinkat(root, id.as_str(), AtFlags::REMOVEDIR);
-        // The record alone is what there is, as a rule.
-        match unlinkat(dir, STATE, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(failed(errno)),
+        // These are all that there is, as a rule.
+        for file in [STATE, CONFIG] {
+            match unlinkat(dir, file, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
         }
         match remove_folder() {
             Err(Errno::NOTEMPTY) => {}

@@ -83,7 +83,7 @@ fn a_corrupt_or_endless_record_is_an_error_that_names_it() {
     std::fs::write(&path, b"{\"version\":1").unwrap();
     let Reading::Corrupt(error) = claim.folder().read().unwrap() else { panic!("read half a record") };
     assert!(error.to_string().contains("web/state.json: state.json is corrupt"), "{error}");
-    std::fs::File::create(&path).unwrap().set_len(STATE_LIMIT as u64 + 1).unwrap();
+    File::create(&path).unwrap().set_len(STATE_LIMIT as u64 + 1).unwrap();
     let error = claim.folder().read().unwrap_err().to_string();
     assert!(error.ends_with("web/state.json: EFBIG: file too large"), "{error}");
     claim.remove().unwrap();

@@ -3,6 +3,7 @@
 //! [`Facts`] are plain data, so that a plan can be made anywhere from a file of them. What was opened to find them
 //! out is kept as [`Handles`]: a bind source is mounted through the same descriptor that told what it is.
 
+mod container;
 mod devices;
 mod network;
 mod probe;
@@ -14,13 +15,18 @@ use std::path::PathBuf;
 use rustix::fd::OwnedFd;
 use serde::{Deserialize, Serialize};
 
+pub use container::{Container, Member};
 pub use probe::probe;
+
+pub(crate) use container::{Look, probe as probe_container};
+pub(crate) use resctrl::root as resctrl_root;
 
 use crate::cgroup::Layout;
 use crate::spec::{Config, Membership};
+use crate::sys::pidfd::Process;
 
 /// What the planner needs to know of the host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Facts {
     /// Where the cgroup hierarchies are.
@@ -65,6 +71,9 @@ pub struct Facts {
     /// The resctrl file system, if there is one; asked only if the configuration has an `/linux/intelRdt`.
     #[serde(default)]
     pub resctrl: Option<crate::resctrl::Resctrl>,
+    /// The container that a program is to be executed in; asked only then, and most of the rest is not.
+    #[serde(default)]
+    pub container: Option<Container>,
 }
 
 /// A caller without the capabilities to write any id map.
@@ -82,10 +91,11 @@ pub struct Unprivileged {
 }
 
 /// What is behind a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PathFact {
     /// A folder.
+    #[default]
     Folder,
     /// Anything else.
     File,
@@ -113,6 +123,10 @@ pub struct Handles {
     pub(crate) sources: BTreeMap<usize, Source>,
     pub(crate) devices: BTreeMap<PathBuf, OwnedFd>,
     pub(crate) namespaces: BTreeMap<u32, OwnedFd>,
+    /// The first process of the container that a program is to be executed in.
+    pub(crate) container: Option<Process>,
+    /// What the program gets as its standard streams.
+    pub(crate) streams: Option<[OwnedFd; 3]>,
 }
 
 /// The opened source of a bind.

@@ -51,7 +51,7 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
         nested_user,
         capabilities,
         last_capability,
-        lsms: if needs_lsms(config) { lsms() } else { Vec::new() },
+        lsms: lsms_for(config),
         root,
         sources,
         devices,
@@ -61,6 +61,7 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
         missing_net_devices: network::missing_devices(config)?,
         resctrl: resctrl::resctrl(config)?,
         joins_own_network: network::joins_own(config, &handles.namespaces)?,
+        container: None,
     };
     Ok((facts, handles))
 }
@@ -115,7 +116,7 @@ fn look_at_source(path: &Path, recursive: bool, may_copy: bool) -> (PathFact, Op
 }
 
 /// The caller's permitted capabilities, and the highest capability that the kernel knows.
-fn own_capabilities() -> Result<(u64, u8)> {
+pub(super) fn own_capabilities() -> Result<(u64, u8)> {
     let sets = capabilities(None).map_err(|errno| Error::os("capget of this process", errno))?;
     Ok((sets.permitted.bits(), last_capability()))
 }
@@ -130,6 +131,11 @@ fn last_capability() -> u8 {
         true => (LIKELY + 1..64).take_while(|number| is_known(*number)).last().unwrap_or(LIKELY),
         false => (0..LIKELY).rev().find(|number| is_known(*number)).unwrap_or_default(),
     }
+}
+
+/// The security modules of the running kernel, if the configuration has anything for them.
+pub(super) fn lsms_for(config: &Config) -> Vec<String> {
+    if needs_lsms(config) { lsms() } else { Vec::new() }
 }
 
 fn needs_lsms(config: &Config) -> bool {

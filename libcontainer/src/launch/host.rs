@@ -15,7 +15,7 @@ use super::net_devices::NetDevices;
 use super::{Engine, Fault, clone, hooks, id_namespace};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
-use crate::planner::{Action, Actor, HostStep};
+use crate::planner::{Action, Actor, HostStep, Purpose};
 use crate::spec::{Hook, HookKind, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
@@ -60,6 +60,14 @@ impl Engine<'_> {
                 self.cgroup = Some(cgroup::create(placement, controllers)?);
                 Ok(())
             }
+            HostStep::LendContainer => self.lend_container(),
+            HostStep::LendStreams => self.lend_streams(),
+            HostStep::OpenCgroup { dirs } => {
+                self.joined_cgroup = Some(cgroup::Cgroups::open_dirs(dirs)?);
+                Ok(())
+            }
+            HostStep::EnterCgroup { all } => self.enter_cgroup(*all),
+            HostStep::DelegateCgroup { uid } => Ok(self.cgroups()?.delegate(*uid)?),
             HostStep::Limit(write) => Ok(self.cgroups()?.apply(std::slice::from_ref(write))?),
             HostStep::Devices(devices) => Ok(self.cgroups()?.restrict_devices(devices)?),
             HostStep::JoinCgroup => Ok(self.cgroups()?.join_v1(self.init()?.pid().as_raw_nonzero().get())?),
@@ -89,7 +97,12 @@ impl Engine<'_> {
             }
             HostStep::SendListener(listener) => {
                 let fd = self.listener.take().ok_or(Fault::Call("recvmsg", Errno::BADF))?;
-                Ok(super::listener::send(&self.stored, listener, Status::Creating, &fd)?)
+                let status = match self.launch.plan.purpose {
+                    Purpose::Create => Status::Creating,
+                    Purpose::Exec => Status::Running,
+                };
+                let pid = self.init()?.pid().as_raw_nonzero().get();
+                Ok(super::listener::send_of(&self.stored, listener, status, pid, &fd)?)
             }
             #[cfg(feature = "fault-injection")]
             HostStep::Fail { errno, .. } => Err(Fault::Call("verify", Errno::from_raw_os_error(*errno))),
@@ -117,8 +130,15 @@ impl Engine<'_> {
     }
 
     fn cgroups(&self) -> Result<&cgroup::Cgroups> {
-        let created = self.cgroup.as_ref().ok_or(Fault::Call("open", Errno::BADF))?;
-        Ok(created.cgroups())
+        let own = self.cgroup.as_ref().map(cgroup::Created::cgroups);
+        own.or(self.joined_cgroup.as_ref()).ok_or(Fault::Call("open", Errno::BADF))
+    }
+
+    fn enter_cgroup(&self, all: bool) -> Result<()> {
+        let enter = self.enter.as_ref().ok_or(Fault::Call("pidfd_open", Errno::SRCH))?;
+        let pid = enter.pid().as_raw_nonzero().get();
+        let cgroups = self.cgroups()?;
+        Ok(if all { cgroups.join(pid) } else { cgroups.join_v1(pid) }?)
     }
 
     pub(super) fn init(&self) -> Result<&Process> {
@@ -131,7 +151,20 @@ impl Engine<'_> {
         let start_time = Procfs::open()?.start_time(pid)?.ok_or(Fault::Call("open", Errno::SRCH))?;
         self.stored.init = Some(Init { pid: pid.as_raw_nonzero().get(), start_time });
         self.stored.phase = if running { Phase::Running } else { Phase::Created };
-        Ok(self.claimed()?.save(&self.stored)?)
+        let claim = self.claimed()?;
+        // In this order: what the record says is there is there.
+        claim.save_config(self.config)?;
+        Ok(claim.save(&self.stored)?)
+    }
+
+    fn lend_container(&mut self) -> Result<()> {
+        let container = self.launch.handles.container.take().ok_or(Fault::Call("pidfd_open", Errno::BADF))?;
+        self.lend(slot::CONTAINER, container.into_pidfd())
+    }
+
+    fn lend_streams(&mut self) -> Result<()> {
+        let streams = self.launch.handles.streams.take().ok_or(Fault::Call("dup", Errno::BADF))?;
+        slot::STREAMS.into_iter().zip(streams).try_for_each(|(slot, stream)| self.lend(slot, stream))
     }
 
     /// Puts a descriptor where the child will find it.

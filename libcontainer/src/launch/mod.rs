@@ -34,7 +34,7 @@ use crate::facts::Handles;
 use crate::planner::{Action, Actor, Entry, Plan};
 use crate::sys::pidfd::Process;
 use crate::sys::procfs::{Procfs, Stat};
-use crate::{ContainerId, Error, Result};
+use crate::{Bundle, ContainerId, Error, Result};
 
 use link::{Heard, Link};
 use net_devices::NetDevices;
@@ -44,7 +44,7 @@ pub(crate) struct Launch<'a> {
     /// The folder of all containers.
     pub(crate) root: &'a Path,
     pub(crate) id: &'a ContainerId,
-    pub(crate) bundle: &'a Path,
+    /// What the plan was made from.
     pub(crate) config: &'a crate::spec::Config,
     pub(crate) plan: &'a Plan,
     pub(crate) handles: Handles,
@@ -81,8 +81,12 @@ type Failure = (usize, Fault);
 struct Engine<'a> {
     launch: Launch<'a>,
     stored: Stored,
+    /// The text of the container's configuration, to be kept with the record.
+    config: &'a [u8],
     claim: Option<Claim>,
     cgroup: Option<cgroup::Created>,
+    /// The cgroups of the container that a program is executed in.
+    joined_cgroup: Option<cgroup::Cgroups>,
     /// Descriptors for the child: its copies are made by the clone, ours are dropped after it.
     slots: BTreeMap<Slot, OwnedFd>,
     /// User namespaces that only hold maps, by number.
@@ -100,14 +104,30 @@ struct Engine<'a> {
     listener: Option<OwnedFd>,
 }
 
-/// Executes `launch.plan`; returns the record and the container's first process. On failure everything is undone.
-pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
-    let stored = first_record(&launch);
+/// Makes the container of `bundle`; returns its record and its first process. On failure everything is undone.
+pub(crate) fn create(
+    launch: Launch<'_>,
+    bundle: &Bundle,
+    no_new_keyring: bool,
+) -> Result<(Stored, Option<Process>)> {
+    let stored = first_record(&launch, bundle, no_new_keyring);
+    execute(launch, stored, bundle.text())
+}
+
+/// Executes a program in the container of which `stored` is the record; returns its process. On failure nothing is left
+/// of it.
+pub(crate) fn exec(launch: Launch<'_>, stored: Stored) -> Result<Option<Process>> {
+    execute(launch, stored, &[]).map(|(_, process)| process)
+}
+
+fn execute(launch: Launch<'_>, stored: Stored, config: &[u8]) -> Result<(Stored, Option<Process>)> {
     let mut engine = Engine {
         launch,
         stored,
+        config,
         claim: None,
         cgroup: None,
+        joined_cgroup: None,
         slots: BTreeMap::new(),
         id_namespaces: Vec::new(),
         locked_root: None,
@@ -122,34 +142,34 @@ pub(crate) fn launch(launch: Launch<'_>) -> Result<(Stored, Option<Process>)> {
     match engine.execute() {
         Ok(()) => Ok((engine.stored, engine.init)),
         Err((index, fault)) => {
-            let error = report::error(engine.launch.id.as_str(), engine.launch.plan, index, fault);
+            let error = report::error(engine.launch.plan, index, fault);
             Err(engine.undo(error))
         }
     }
 }
 
-fn first_record(launch: &Launch<'_>) -> Stored {
-    let process = launch.config.process.as_ref();
+fn first_record(launch: &Launch<'_>, bundle: &Bundle, no_new_keyring: bool) -> Stored {
+    let config = bundle.config();
     Stored {
         version: VERSION,
         id: launch.id.to_string(),
-        bundle: launch.bundle.to_path_buf(),
-        rootfs: launch.config.root.path.clone(),
+        bundle: bundle.path().to_path_buf(),
+        rootfs: config.root.path.clone(),
         created: crate::sys::time::rfc3339(std::time::SystemTime::now()),
         owner: rustix::process::geteuid().as_raw(),
-        annotations: launch.config.annotations.clone(),
+        annotations: config.annotations.clone(),
         phase: Phase::Creating,
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
         resctrl: launch.plan.resctrl(),
-        own_pid_namespace: launch.config.namespaces.pid.membership == crate::spec::Membership::New,
-        has_process: process.is_some(),
+        own_pid_namespace: config.namespaces.pid.membership == crate::spec::Membership::New,
+        has_process: config.process.is_some(),
+        no_new_keyring,
         listener: listener::of(launch.plan),
-        exec_affinity: process.map(|process| process.exec_affinity.clone()).unwrap_or_default(),
         late: late_steps(launch.plan),
         hooks: LaterHooks {
-            poststart: launch.config.hooks.poststart.clone(),
-            poststop: launch.config.hooks.poststop.clone(),
+            poststart: config.hooks.poststart.clone(),
+            poststop: config.hooks.poststop.clone(),
         },
     }
 }

@@ -42,7 +42,8 @@ pub(crate) fn hook_failure(
 }
 
 /// The error of entry `index`.
-pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error {
+pub(super) fn error(plan: &Plan, index: usize, fault: Fault) -> Error {
+    let what = plan.title();
     let total = plan.entries().len();
     let entry = plan.entries().get(index);
     let step = entry.map_or_else(String::new, |entry| plan.describe(entry));
@@ -55,19 +56,16 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
         Fault::Error(error) => {
             let pointer = entry.and_then(|entry| entry.pointer.as_ref());
             let pointer = pointer.map_or_else(String::new, |pointer| format!(", {pointer}"));
-            return error.context(format_args!("create {id}: step {index} of {total}{pointer}: {step}"));
+            return error.context(format_args!("{what}: step {index} of {total}{pointer}: {step}"));
         }
         Fault::Hook(failure) => {
             let pointer = entry.and_then(|entry| entry.pointer.as_deref()).unwrap_or_default();
-            let message = format!("create {id}: step {index} of {total}, {pointer}: {step}: {failure}");
+            let message = format!("{what}: step {index} of {total}, {pointer}: {step}: {failure}");
             return Error::new(ErrorKind::Hook(*failure), message);
         }
         Fault::Died(how) => {
             let place = turn(plan, index);
-            return Error::new(
-                ErrorKind::Os,
-                format!("create {id}: {place}: the container's first process {how}"),
-            );
+            return Error::new(ErrorKind::Os, format!("{what}: {place}: the process {how}"));
         }
     };
     let failure = StepFailure {
@@ -80,7 +78,7 @@ pub(super) fn error(id: &str, plan: &Plan, index: usize, fault: Fault) -> Error 
         errno: errno.raw_os_error(),
         hint: entry.and_then(|entry| hint(entry, operation, errno)),
     };
-    let message = format!("create {id}: {failure}");
+    let message = format!("{what}: {failure}");
     Error::new(ErrorKind::Setup(failure), message)
 }
 
@@ -138,6 +136,8 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
     };
     match (step, operation, errno) {
         (Step::CloneInit { .. } | Step::Unshare { .. }, _, Errno::NOSPC) => Some(NAMESPACE_LIMIT),
+        (Step::JoinProcess { .. }, "setns", Errno::SRCH)
+        | (Step::CloneInit { .. }, "clone3", Errno::NOMEM) => Some("the container's first process has ended"),
         (Step::Join { .. }, "setns", Errno::PERM) => {
             Some("its user namespace gives this container no privilege over it: join that one as well")
         }

@@ -2,7 +2,9 @@
 
 use super::build::Build;
 use super::entry::HostStep;
+use super::idmap;
 use crate::cgroup::{self, Devices, Limits, Placement, Write, Writes};
+use crate::spec::{Membership, Mount, MountKind, attr};
 use crate::{Error, ErrorKind, Result};
 
 /// What later entries need to know of the cgroup.
@@ -20,8 +22,7 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     let limits = Limits::new(config.resources.as_ref())?;
     let writes = cgroup::writes(&limits, layout)?;
     for pointer in &limits.memory.ignored {
-        let reason = "ignored: kernels since 5.16 have no limit of kernel memory; memory/limit counts it";
-        build.warn(*pointer, reason);
+        build.warn(*pointer, cgroup::KERNEL_MEMORY);
     }
     if build.request.facts.cgroup_denied {
         return without(&writes);
@@ -30,11 +31,39 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     let controllers = writes.controllers(layout);
     let step = HostStep::CreateCgroup { placement: placement.clone(), controllers };
     build.host_for(step, "/linux/cgroupsPath");
+    if let Some(uid) = delegate_to(build) {
+        build.host_for(HostStep::DelegateCgroup { uid }, "/linux/cgroupsPath");
+    }
     for write in writes.early {
         limit(build, write);
     }
     let devices = cgroup::devices(&limits.devices, layout)?;
     Ok(Planned { placement, late: writes.late, devices })
+}
+
+/// The host's id of the user who gets the cgroup, by the rules of the runtime-spec ("Cgroup ownership"): on v2 alone, for
+/// a container that sees its own cgroup as the root, and may write there.
+fn delegate_to(build: &Build<'_>) -> Option<u32> {
+    const CAP_CHOWN: u64 = 1;
+    let (config, facts) = (build.request.config, build.request.facts);
+    let is_writable = |mount: &Mount| {
+        matches!(mount.kind, MountKind::Cgroup)
+            && mount.lexical_destination() == ["sys", "fs", "cgroup"]
+            && mount.attributes.set & attr::RDONLY == 0
+    };
+    let applies = facts.cgroup.v1.is_empty()
+        && facts.capabilities & CAP_CHOWN != 0
+        && config.namespaces.cgroup.membership == Membership::New
+        && config.mounts.iter().any(is_writable);
+    if !applies {
+        return None;
+    }
+    let user = config.process.as_ref().map_or(0, |process| process.uid);
+    match config.namespaces.user.membership {
+        // It is root's already.
+        Membership::Host => Some(user).filter(|user| *user != 0),
+        Membership::New | Membership::Join(_) => idmap::to_host(&config.uid_maps, user),
+    }
 }
 
 /// The container stays in the caller's cgroups, as the caller may make none and names none. Devices are not restricted

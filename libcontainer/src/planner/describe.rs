@@ -1,6 +1,7 @@
 //! A plan as text and as JSON. The same words make the golden files, the log and the error messages.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use libcontainer_init::Step;
 use libcontainer_init::attr::MountAttr;
@@ -94,7 +95,9 @@ impl Plan {
                 | Step::Attach { target, .. }
                 | Step::Attributes { target, .. },
             ) => *target,
-            Action::Child(Step::Cwd { path } | Step::CwdAgain { path } | Step::Node { path, .. }) => *path,
+            Action::Child(Step::Cwd { path, .. } | Step::CwdAgain { path } | Step::Node { path, .. }) => {
+                *path
+            }
             Action::Child(Step::Hook(hook)) => hook.path,
             Action::Host(HostStep::RunHook { hook, .. }) => return Some(hook.path.clone()),
             Action::Child(Step::Find { .. } | Step::Exec) => *self.argv.first()?,
@@ -109,10 +112,15 @@ impl Plan {
         match *step {
             Step::CloseFds => "close inherited descriptors".into(),
             Step::Join { kind, .. } => format!("join {} namespace", namespaces(kind)),
+            Step::JoinProcess { kinds, .. } => format!("join {} of the container", namespaces(kinds)),
+            Step::OpenRoot => "open the container's root".into(),
             Step::Unshare { flags } => format!("unshare {}", namespaces(flags)),
             Step::CloneInit { flags } => format!("clone init {{{}}}", namespaces(flags)),
             Step::BecomeRoot => "become 0:0 of the user namespace".into(),
             Step::ResetAffinity => "run on all CPUs of the cpuset".into(),
+            Step::Affinity { cpus } => {
+                format!("run on CPUs {}", scheduling::describe_bits(pool.numbers(cpus)))
+            }
             Step::NewSession => "start a session".into(),
             Step::Keyring { name } => format!("join new session keyring {}", show(name)),
             Step::LoopbackUp => "bring lo up".into(),
@@ -152,7 +160,8 @@ impl Plan {
                 format!("make node {} ({kind}, mode {:o}, {uid}:{gid})", show(path), mode & 0o7777)
             }
             Step::Link { path, target } => format!("link {} to {}", show(path), show(target)),
-            Step::Terminal { uid, rows, columns } => {
+            Step::Streams => "take the lent streams".into(),
+            Step::Terminal { uid, rows, columns, .. } => {
                 format!("open terminal for user {uid} ({rows} rows, {columns} columns)")
             }
             Step::Pivot => "pivot root".into(),
@@ -178,10 +187,10 @@ impl Plan {
             Step::MemoryPolicy { mode, nodes } => {
                 format!(
                     "set memory policy {mode:#x} of nodes {}",
-                    scheduling::describe_nodes(pool.numbers(nodes))
+                    scheduling::describe_bits(pool.numbers(nodes))
                 )
             }
-            Step::Cwd { path } => format!("enter {}", pool.show(path)),
+            Step::Cwd { path, .. } => format!("enter {}", pool.show(path)),
             Step::OwnStreams { uid } => format!("give the standard streams to {uid}"),
             Step::User { uid, gid } => format!("become {uid}:{gid}"),
             Step::Regain { .. } => "regain capabilities until the end of the set-up".into(),
@@ -228,13 +237,15 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::Gate => "open gate for start".into(),
         HostStep::ConnectConsole { path } => format!("connect to console socket {}", path.display()),
         HostStep::CreateCgroup { placement, .. } => {
-            let dirs = placement.dirs();
-            let more = if dirs.len() > 1 { format!(" (and {} more)", dirs.len() - 1) } else { String::new() };
-            let first = dirs.last().map(|dir| dir.display().to_string()).unwrap_or_default();
-            format!("create cgroup {first}{more}")
+            format!("create cgroup {}", first_of(&placement.dirs()))
         }
+        HostStep::DelegateCgroup { uid } => format!("give the cgroup to user {uid}"),
         HostStep::Limit(write) => format!("write {:?} to {}", write.value, write.file),
         HostStep::Devices(devices) => device_policy(devices),
+        HostStep::LendContainer => "lend the container's process".into(),
+        HostStep::LendStreams => "lend the standard streams".into(),
+        HostStep::OpenCgroup { dirs } => format!("open cgroup {}", first_of(dirs)),
+        HostStep::EnterCgroup { .. } => "move the process between into the cgroup".into(),
         HostStep::JoinCgroup => "move the process into the cgroup".into(),
         HostStep::CreateRdtGroup(group) => {
             let path = group.path.display();
@@ -287,6 +298,13 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         #[cfg(feature = "fault-injection")]
         other => format!("{other:?}"),
     }
+}
+
+/// The unified cgroup, which is the last, and how many others there are.
+fn first_of(dirs: &[PathBuf]) -> String {
+    let more = if dirs.len() > 1 { format!(" (and {} more)", dirs.len() - 1) } else { String::new() };
+    let shown = dirs.last().map(|dir| dir.display().to_string()).unwrap_or_default();
+    format!("{shown}{more}")
 }
 
 fn device_policy(devices: &Devices) -> String {

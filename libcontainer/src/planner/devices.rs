@@ -82,7 +82,8 @@ pub(super) fn plan(build: &mut Build<'_>) {
     }
     if let Some(process) = config.process.as_ref().filter(|process| process.terminal) {
         let (rows, columns) = process.console_size.unwrap_or_default();
-        build.init_for(Step::Terminal { uid: process.uid, rows, columns }, "/process/terminal");
+        build
+            .init_for(Step::Terminal { console: true, uid: process.uid, rows, columns }, "/process/terminal");
     }
     mounts::finish(build);
 }

@@ -180,6 +180,25 @@ pub enum HostStep {
         /// Which controllers it gets in the unified hierarchy.
         controllers: cgroup::Controllers,
     },
+    /// Lends the first process of the container that a program is executed in.
+    LendContainer,
+    /// Lends what the program gets as its standard streams.
+    LendStreams,
+    /// Opens the cgroups of that container, or cgroups below them.
+    OpenCgroup {
+        /// One in each v1 hierarchy, and one in the unified hierarchy.
+        dirs: Vec<PathBuf>,
+    },
+    /// Moves `Enter` into these, for what it clones to be born there.
+    EnterCgroup {
+        /// Also into the one that it could have been born in.
+        all: bool,
+    },
+    /// Gives the cgroup to a user, who may then make cgroups in it.
+    DelegateCgroup {
+        /// The user on the host.
+        uid: u32,
+    },
     /// Sets one limit.
     Limit(cgroup::Write),
     /// Restricts devices.

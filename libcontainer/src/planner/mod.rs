@@ -9,6 +9,7 @@ mod describe;
 mod describe_tree;
 mod devices;
 mod entry;
+mod exec;
 mod filesystems;
 mod hooks;
 mod host_made;
@@ -41,7 +42,7 @@ pub use entry::{
 #[cfg(feature = "fault-injection")]
 pub use inject::Injection;
 pub use pool::Pool;
-pub use request::{Options, Request};
+pub use request::{Options, Request, SubCgroup};
 pub use rule::{Rule, Violation};
 pub use verify::verify;
 
@@ -61,6 +62,7 @@ use build::Build;
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) id: String,
+    pub(crate) purpose: Purpose,
     pub(crate) entries: Vec<Entry>,
     pub(crate) pool: Pool,
     pub(crate) filter: Vec<Instruction>,
@@ -73,6 +75,15 @@ pub struct Plan {
     pub(crate) warnings: Vec<Warning>,
 }
 
+/// What a plan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A container is made.
+    Create,
+    /// A program is executed in a container.
+    Exec,
+}
+
 /// Makes the plan that creates a container.
 ///
 /// # Errors
@@ -80,7 +91,20 @@ pub struct Plan {
 /// [`ErrorKind::InvalidOption`] if the options contradict it, [`ErrorKind::Internal`] if the plan breaks a [`Rule`].
 pub fn plan(request: &Request<'_>) -> Result<Plan> {
     check_options(request)?;
-    let plan = make(request)?;
+    verified(make(request)?)
+}
+
+/// Makes the plan that executes a program in a container. The request's configuration is that of the container, with
+/// the program in the place of its process.
+///
+/// # Errors
+/// As of [`plan`].
+pub fn exec(request: &Request<'_>) -> Result<Plan> {
+    check_options(request)?;
+    verified(exec::plan(request)?)
+}
+
+fn verified(plan: Plan) -> Result<Plan> {
     match verify(&plan).first() {
         Some(violation) => Err(rule::bug(&plan, *violation)),
         None => Ok(plan),
@@ -97,10 +121,16 @@ fn make(request: &Request<'_>) -> Result<Plan> {
     net_devices::plan(&mut build)?;
     rootfs::plan(&mut build)?;
     let process = process::plan(&mut build, cgroup.devices)?;
+    let poststop = request.config.hooks.poststop.clone();
+    Ok(Plan { poststop, ..finished(build, Purpose::Create, process) })
+}
+
+fn finished(build: Build<'_>, purpose: Purpose, process: process::Prepared) -> Plan {
     let slots = build.slots();
-    let Build { pool, entries, warnings, .. } = build;
-    Ok(Plan {
+    let Build { request, pool, entries, warnings, .. } = build;
+    Plan {
         id: request.id.to_owned(),
+        purpose,
         entries,
         pool,
         filter: process.filter,
@@ -108,9 +138,9 @@ fn make(request: &Request<'_>) -> Result<Plan> {
         envp: process.envp,
         slots,
         preserve_fds: request.options.preserve_fds,
-        poststop: request.config.hooks.poststop.clone(),
+        poststop: Vec::new(),
         warnings,
-    })
+    }
 }
 
 fn check_options(request: &Request<'_>) -> Result<()> {
@@ -140,6 +170,14 @@ impl Plan {
 }
 
 impl Plan {
+    /// What the plan does, for errors.
+    pub(crate) fn title(&self) -> String {
+        match self.purpose {
+            Purpose::Create => format!("create {}", self.id),
+            Purpose::Exec => format!("exec in {}", self.id),
+        }
+    }
+
     /// The cgroups that the plan makes, for those who must find them when it was interrupted.
     pub(crate) fn cgroup_dirs(&self) -> Vec<PathBuf> {
         let found = self.entries.iter().find_map(|entry| match &entry.action {

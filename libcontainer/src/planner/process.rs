@@ -37,24 +37,53 @@ pub(super) fn plan(build: &mut Build<'_>, devices: Devices) -> Result<Prepared> 
         build.init_for(Step::Exec, "/process");
         return Ok(Prepared::default());
     };
-    let capabilities = grantable(build, process);
-    label(build, process)?;
-    identity(build, process, &capabilities);
-    let envp = environment(build, process);
-    limits(build, process);
-    let filter = filter(build)?;
+    let ready = become_user(build, process, Cwd::Made)?;
     created(build, devices);
     if !build.request.options.at_once {
         build.init(Step::WaitForStart);
     }
     hooks::before_program(build);
+    let prepared = become_program(build, process, ready)?;
+    hooks::after_program(build);
+    Ok(prepared)
+}
+
+/// What becomes of a working folder that is missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cwd {
+    /// It is made.
+    Made,
+    /// It is an error.
+    MustExist,
+}
+
+/// What is left to be done for a process that is its user already.
+pub(super) struct Ready {
+    capabilities: Capabilities,
+    filter: Option<seccomp::Filter>,
+    envp: Vec<Text>,
+}
+
+/// Up to a process that has its user, its limits and its place, and privileges still.
+pub(super) fn become_user(build: &mut Build<'_>, process: &Process, cwd: Cwd) -> Result<Ready> {
+    let capabilities = grantable(build, process);
+    label(build, process)?;
+    identity(build, process, &capabilities, cwd);
+    let envp = environment(build, process);
+    limits(build, process);
+    let filter = filter(build)?;
+    Ok(Ready { capabilities, filter, envp })
+}
+
+/// The rest of the way.
+pub(super) fn become_program(build: &mut Build<'_>, process: &Process, ready: Ready) -> Result<Prepared> {
+    let Ready { capabilities, filter, envp } = ready;
     build.init(Step::Signals);
     give_up_privileges(build, process, &capabilities, filter.as_ref());
     build.init_for(Step::Exec, "/process/args/0");
     if let Some(filter) = &filter {
         rehearsal::rehearse(build, &filter.instructions)?;
     }
-    hooks::after_program(build);
     let argv = process.args.iter().map(|arg| build.pool.text(arg)).collect();
     let filter = filter.map(|filter| filter.instructions).unwrap_or_default();
     Ok(Prepared { filter, argv, envp })
@@ -167,7 +196,8 @@ fn write(build: &mut Build<'_>, path: &str, value: &str, pointer: &str) {
 }
 
 /// Bounding set, groups, working folder, user: what was root's becomes the user's.
-fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilities) {
+fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilities, cwd: Cwd) {
+    let make = cwd == Cwd::Made;
     let last = build.request.facts.last_capability;
     build.init_for(Step::Bounding { keep: capabilities.bounding, last }, "/process/capabilities/bounding");
     let groups = build.pool.words(&process.additional_gids);
@@ -176,7 +206,7 @@ fn identity(build: &mut Build<'_>, process: &Process, capabilities: &Capabilitie
     let or_keep = is_mapped && process.additional_gids.is_empty();
     build.init_for(Step::Groups { groups, or_keep }, "/process/user/additionalGids");
     let cwd = build.pool.text(&process.cwd);
-    build.init_for(Step::Cwd { path: cwd }, "/process/cwd");
+    build.init_for(Step::Cwd { path: cwd, make }, "/process/cwd");
     if let Some(place) = missing_home(process) {
         build.init_for(Step::Home { uid: process.uid, place }, "/process/env");
     }

@@ -44,4 +44,18 @@ pub struct Options {
     pub listen_fds: u32,
     /// The names of these, if they have any.
     pub listen_names: Option<String>,
+    /// Whether the program that is executed in a container gets other standard streams than the caller's.
+    pub streams: bool,
+    /// Cgroups below the container's that a program is executed in.
+    pub sub_cgroups: Vec<SubCgroup>,
+}
+
+/// A cgroup below the container's.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SubCgroup {
+    /// The v1 controller whose hierarchy is meant; all hierarchies if there is none.
+    pub controller: Option<String>,
+    /// Its path below the container's cgroup.
+    pub path: String,
 }

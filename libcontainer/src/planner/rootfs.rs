@@ -9,7 +9,7 @@ use super::{devices, hooks, mounts, namespaces, taken};
 use crate::cgroup::Placement;
 use crate::error::describe_errno;
 use crate::facts::PathFact;
-use crate::spec::{Membership, Propagation, PropagationKind, SysctlOwner, attr};
+use crate::spec::{Config, Membership, Propagation, PropagationKind, SysctlOwner, attr};
 use crate::{Error, ErrorKind, Result};
 
 /// The `MS_*` value of a kind of propagation.
@@ -92,10 +92,14 @@ fn may_clear_flags(build: &Build<'_>) -> bool {
 /// The host's procfs is needed to write sysctls, LSM labels and the OOM score.
 fn needs_proc(build: &Build<'_>) -> bool {
     let config = build.request.config;
+    !config.sysctl.is_empty() || program_needs_proc(config)
+}
+
+/// Likewise, for the program's sake alone.
+pub(super) fn program_needs_proc(config: &Config) -> bool {
     let has_user = config.namespaces.user.membership != Membership::Host;
     let process = config.process.as_ref();
-    !config.sysctl.is_empty()
-        || process.is_some_and(|process| process.oom_score_adj.is_some() && !has_user)
+    process.is_some_and(|process| process.oom_score_adj.is_some() && !has_user)
         || process
             .is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
 }
@@ -109,8 +113,7 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     build.init(Step::ResetAffinity);
     build.init(Step::NewSession);
     if !options.no_new_keyring {
-        let name = build.pool.text(format!("_ses.{}", build.request.id));
-        build.init(Step::Keyring { name });
+        keyring(build);
     }
     if config.namespaces.network.membership == Membership::New {
         build.init_for(Step::LoopbackUp, "/linux/namespaces");
@@ -126,6 +129,12 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     hide(build);
     finish_root(build);
     Ok(())
+}
+
+/// A session keyring that the container's processes share with each other alone.
+pub(super) fn keyring(build: &mut Build<'_>) {
+    let name = build.pool.text(format!("_ses.{}", build.request.id));
+    build.init(Step::Keyring { name });
 }
 
 fn attach_root(build: &mut Build<'_>) -> Result<()> {

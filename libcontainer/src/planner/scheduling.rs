@@ -1,6 +1,6 @@
 //! When and where the program runs: CPU time, disk time, execution domain, memory nodes.
 
-use libcontainer_init::Step;
+use libcontainer_init::{Step, Words};
 
 use super::build::Build;
 use super::entry::HostStep;
@@ -13,10 +13,15 @@ pub(super) fn by_init(build: &mut Build<'_>) {
         build.init_for(Step::Personality { domain }, "/linux/personality");
     }
     if let Some(policy) = &config.memory_policy {
-        let halves: Vec<u32> = policy.nodes.iter().flat_map(|word| halves(*word)).collect();
-        let nodes = build.pool.words(&halves);
+        let nodes = mask(build, &policy.nodes);
         build.init_for(Step::MemoryPolicy { mode: policy.mode, nodes }, "/linux/memoryPolicy");
     }
+}
+
+/// A bit mask for a step.
+pub(super) fn mask(build: &mut Build<'_>, words: &[u64]) -> Words {
+    let halves: Vec<u32> = words.iter().flat_map(|word| halves(*word)).collect();
+    build.pool.words(&halves)
 }
 
 /// A word as it lies in memory.
@@ -56,7 +61,7 @@ pub(super) fn describe_clocks(offsets: &[TimeOffset]) -> String {
 }
 
 /// The numbers of the bits that are set.
-pub(super) fn describe_nodes(words: &[u32]) -> String {
+pub(super) fn describe_bits(words: &[u32]) -> String {
     let all = words.iter().enumerate().flat_map(|(index, word)| {
         (0..32).filter(move |bit| word & (1 << bit) != 0).map(move |bit| index * 32 + bit)
     });

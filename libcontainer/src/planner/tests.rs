@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Action, HostStep, Options, Plan, Request, make, verify};
+use super::{Action, HostStep, Options, Plan, Request, exec, make, verify};
 use crate::facts::Facts;
 use crate::spec::{self, Membership};
 
@@ -32,7 +32,8 @@ impl Input {
 impl Input {
     pub(super) fn plan(&self) -> crate::Result<Plan> {
         let Self { config, facts, options } = self;
-        make(&Request { id: "test", config, options, facts })
+        let request = Request { id: "test", config, options, facts };
+        if facts.container.is_some() { exec::plan(&request) } else { make(&request) }
     }
 }
 
@@ -50,8 +51,13 @@ fn what_the_host_makes_is_undone() {
         HostStep::CreateRdtGroup(_) | HostStep::MoveNetDevice(_) => true,
         // Parts of what another step made, or descriptors of this process.
         HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
+        HostStep::DelegateCgroup { .. } => false,
         HostStep::IdNamespace { .. }
         | HostStep::LendProc
+        | HostStep::LendContainer
+        | HostStep::LendStreams
+        | HostStep::OpenCgroup { .. }
+        | HostStep::EnterCgroup { .. }
         | HostStep::LockMounts
         | HostStep::LendTree(_)
         | HostStep::LendNamespace { .. } => false,

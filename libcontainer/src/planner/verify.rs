@@ -3,9 +3,9 @@
 
 use libcontainer_init::{Slot, Step, slot};
 
-use super::Plan;
 use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, Source, Template, Tree};
 use super::rule::{Rule, Violation};
+use super::{Plan, Purpose};
 use crate::cgroup::Devices;
 use crate::seccomp;
 use crate::spec::HookKind;
@@ -95,7 +95,12 @@ impl World {
             has_program: !plan.argv.is_empty(),
             has_cgroup_to_join: has(|step| matches!(step, HostStep::JoinCgroup)),
             // A caller that may make none leaves the container in its own.
-            in_cgroup: !has(|step| matches!(step, HostStep::CreateCgroup { .. })),
+            in_cgroup: !has(|step| {
+                matches!(step, HostStep::CreateCgroup { .. } | HostStep::OpenCgroup { .. })
+            }),
+            // What a program is executed in was made and recorded by others.
+            claimed: plan.purpose == Purpose::Exec,
+            recorded: plan.purpose == Purpose::Exec,
             ..Self::default()
         }
     }
@@ -132,7 +137,11 @@ impl World {
     fn meanwhile(&mut self, entry: &Entry) {
         let needs_nothing = matches!(
             entry.action,
-            Action::Host(HostStep::Devices(Devices::Program(_)) | HostStep::Record { running: true })
+            Action::Host(
+                HostStep::Devices(Devices::Program(_))
+                    | HostStep::Record { running: true }
+                    | HostStep::EnterCgroup { .. }
+            )
         );
         self.require(!entry.meanwhile || (needs_nothing && self.has_child_at_work), Rule::Meanwhile);
         self.has_child_at_work = entry.meanwhile || entry.actor != Actor::Host;
@@ -161,6 +170,8 @@ impl World {
         match step {
             HostStep::Claim { .. } => self.claimed = true,
             HostStep::LendProc => self.fill(slot::PROC),
+            HostStep::LendContainer => self.fill(slot::CONTAINER),
+            HostStep::LendStreams => slot::STREAMS.into_iter().for_each(|slot| self.fill(slot)),
             HostStep::LockMounts => {
                 let has_lent = self.slots.get(usize::from(slot::ROOT.0)) == Some(&true);
                 self.require(!has_lent, Rule::LockedFirst);
@@ -184,12 +195,14 @@ impl World {
                 self.require(self.claimed, Rule::Claimed);
                 self.fill(slot::GATE);
             }
-            HostStep::CreateCgroup { .. } => {
+            HostStep::CreateCgroup { .. } | HostStep::OpenCgroup { .. } => {
                 self.require(self.claimed, Rule::Claimed);
                 self.has_cgroup = true;
             }
             HostStep::CreateRdtGroup(_) => self.require(self.claimed, Rule::Claimed),
-            HostStep::Limit(_) | HostStep::Devices(_) => self.require(self.has_cgroup, Rule::CgroupExists),
+            HostStep::Limit(_) | HostStep::Devices(_) | HostStep::DelegateCgroup { .. } => {
+                self.require(self.has_cgroup, Rule::CgroupExists)
+            }
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(*actor, *flags, *into_cgroup),
             _ => self.host_on_process(step),
         }
@@ -231,6 +244,12 @@ impl World {
                 self.clock_set = true;
                 return;
             }
+            HostStep::EnterCgroup { .. } => {
+                self.require(self.has_cgroup, Rule::CgroupExists);
+                self.require(self.has_enter && !self.cloned, Rule::ActorExists);
+                self.in_cgroup = true;
+                return;
+            }
             HostStep::Adopt => {
                 self.require(self.cloned, Rule::Adopted);
                 self.adopted = true;
@@ -266,6 +285,14 @@ impl World {
                 self.has(slot);
                 self.namespaces |= kind;
             }
+            Step::JoinProcess { slot, kinds } => {
+                self.require(self.closed_fds, Rule::ClosedBeforeJoin);
+                // From inside, the way to the cgroup is barred.
+                self.require(self.in_cgroup, Rule::PlacedFirst);
+                self.has(slot);
+                self.namespaces |= kinds;
+            }
+            Step::OpenRoot => self.open_root(),
             Step::CloneInit { flags } => {
                 self.require(self.clock_set || !self.clock_made, Rule::ClocksFirst);
                 self.require(!self.has_init, Rule::BornOnce);
@@ -287,6 +314,16 @@ impl World {
             Step::LoopbackUp => self.require(self.owns(libc::CLONE_NEWNET), Rule::OwnNetwork),
             Step::ProcWrite { .. } => self.has(slot::PROC),
             _ => self.file_system(step),
+        }
+    }
+
+    /// The root of a container that others have built.
+    fn open_root(&mut self) {
+        self.require(self.owns(libc::CLONE_NEWNS) && !self.root_attached, Rule::RootOfContainer);
+        self.root_attached = true;
+        self.pivoted = true;
+        if let Some(filled) = self.slots.get_mut(usize::from(slot::ROOT.0)) {
+            *filled = true;
         }
     }
 
@@ -324,10 +361,14 @@ impl World {
             }
             Step::Hook(hook) if hook.confined => self.hook(HookKind::StartContainer),
             Step::Hook(_) => self.hook(HookKind::CreateContainer),
-            Step::Terminal { .. } => {
-                self.build();
+            Step::Terminal { console, .. } => {
+                match console {
+                    true => self.build(),
+                    false => self.require(self.root_attached, Rule::RootAttached),
+                }
                 self.has(slot::CONSOLE);
             }
+            Step::Streams => slot::STREAMS.into_iter().for_each(|slot| self.has(slot)),
             Step::Attributes { .. } => self.require(self.root_attached, Rule::RootAttached),
             Step::Pivot | Step::MoveRoot => {
                 self.require(self.root_attached, Rule::RootAttached);

@@ -3,6 +3,7 @@
 
 mod host;
 mod schemata;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -10,8 +11,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use host::{create, find, join, look, remove};
+pub(crate) use host::{change, create, find, join, look, remove};
 pub(crate) use schemata::disagreement;
+pub(crate) use stats::stats;
+pub use stats::{Allocation, Bandwidth, CacheInfo, MemoryBandwidthInfo, Monitored, Stats};
 
 /// What the host has; asked only if the configuration needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 
 mod check;
 mod config;
+mod exec;
 mod hooks;
 mod json;
 pub mod known;
@@ -18,6 +19,7 @@ mod seccomp;
 mod tests;
 
 pub use config::*;
+pub use exec::{Program, Wishes, program};
 pub use hooks::{Hook, HookKind, Hooks};
 
 pub(crate) use hooks::place as hook_place;
@@ -27,6 +29,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use oci_spec::runtime::LinuxResources;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
@@ -39,25 +42,31 @@ const FILE_NAME: &str = "config.json";
 /// Far above what any client writes: the program's arguments alone may take 2 MiB.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Reads and checks `config.json` in the folder `bundle`, which must be absolute.
+/// Reads the `config.json` in the folder `bundle`, which must be absolute.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidSpec`] or [`ErrorKind::Unsupported`] with the JSON pointer of the value,
-/// [`ErrorKind::Os`] if the file is there and cannot be read.
-pub fn load(bundle: &Path) -> Result<Config> {
-    let file = bundle.join(FILE_NAME);
-    let bytes = read_bounded(&file)?;
-    parse(&bytes, bundle)
+/// [`ErrorKind::InvalidSpec`] if there is none, [`ErrorKind::Os`] if it cannot be read.
+pub fn read(bundle: &Path) -> Result<Vec<u8>> {
+    read_bounded(&bundle.join(FILE_NAME))
 }
 
 /// Checks the text of a `config.json` that belongs to the folder `bundle`, which must be absolute. Reads nothing.
 ///
 /// # Errors
-/// As [`load`].
+/// [`ErrorKind::InvalidSpec`] or [`ErrorKind::Unsupported`] with the JSON pointer of the value.
 pub fn parse(bytes: &[u8], bundle: &Path) -> Result<Config> {
     json::read(bytes)
         .and_then(|raw| check::config(raw, bundle))
         .map_err(|problem| problem.in_file(&bundle.join(FILE_NAME)))
+}
+
+/// Reads `/linux/resources` alone, for an update; pointers in errors begin at its top. `name` is what errors call
+/// the text.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse_resources(bytes: &[u8], name: &Path) -> Result<LinuxResources> {
+    json::read::<resources::Resources>(bytes).map(Into::into).map_err(|problem| problem.in_file(name))
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>> {

@@ -49,7 +49,7 @@ pub(super) struct Process {
     pub(super) args: Vec<String>,
     pub(super) env: Vec<String>,
     pub(super) cwd: String,
-    pub(super) capabilities: Capabilities,
+    pub(super) capabilities: Option<Capabilities>,
     pub(super) rlimits: Vec<Rlimit>,
     pub(super) no_new_privileges: bool,
     pub(super) apparmor_profile: String,

@@ -56,7 +56,10 @@ impl Case {
         let options = self.options()?;
         let failed = |error| format!("{}: {error}", self.name());
         let config = spec::parse(config.as_bytes(), Path::new("/bundle")).map_err(failed)?;
-        planner::plan(&Request { id: ID, config: &config, options: &options, facts: &facts }).map_err(failed)
+        let request = Request { id: ID, config: &config, options: &options, facts: &facts };
+        // Whose facts are of a container is about a program that is executed in it.
+        let plan = if facts.container.is_some() { planner::exec } else { planner::plan };
+        plan(&request).map_err(failed)
     }
 
     /// The plan as `plan.txt` has it: the size of a seccomp filter depends on the machine and on the compiler's art.

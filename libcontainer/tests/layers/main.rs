@@ -33,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error",
             "id",
             "sys",
+            "bundle",
             "spec",
             "seccomp",
             "cgroup",
@@ -53,6 +54,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sys",
             "exe",
             "bundle",
+            "spec",
             "cgroup",
             "resctrl",
             "facts",
@@ -81,10 +83,11 @@ const PLANNER_USES: &[(&str, &[&str])] = &[
             "Controllers",
             "Layout",
             "Hierarchy",
+            "KERNEL_MEMORY",
         ],
     ),
     ("resctrl", &["Group", "Membership", "disagreement"]),
-    ("facts", &["Facts", "PathFact", "Unprivileged"]),
+    ("facts", &["Facts", "PathFact", "Unprivileged", "Container", "Member"]),
     ("init", &["step", "slot", "attr", "Step", "Slot", "Text", "Words", "List"]),
 ];
 

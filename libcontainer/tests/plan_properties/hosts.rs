@@ -150,6 +150,7 @@ pub(crate) fn options() -> impl Strategy<Value = Options> {
         preserve_fds,
         listen_fds: preserve_fds / 2,
         listen_names: None,
+        ..Options::default()
     })
 }
 

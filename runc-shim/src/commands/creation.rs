@@ -97,7 +97,7 @@ pub(super) fn wants_terminal(bundle: &Bundle) -> bool {
     bundle.config().process.as_ref().is_some_and(|process| process.terminal)
 }
 
-fn terminal_problem(terminal: bool, detached: bool, socket: bool) -> Option<&'static str> {
+pub(super) fn terminal_problem(terminal: bool, detached: bool, socket: bool) -> Option<&'static str> {
     match (terminal, detached, socket) {
         (true, true, false) => Some(messages::NO_CONSOLE_SOCKET),
         (_, false, true) | (false, _, true) => Some(messages::NEEDLESS_CONSOLE_SOCKET),
@@ -122,11 +122,11 @@ fn listening_for(count: &OsStr, pid: Option<&OsStr>, own: u32) -> u32 {
     number(count).filter(|_| for_us).unwrap_or_default()
 }
 
-fn not_empty(path: PathBuf) -> Option<PathBuf> {
+pub(super) fn not_empty(path: PathBuf) -> Option<PathBuf> {
     Some(path).filter(|path| !path.as_os_str().is_empty())
 }
 
-fn count(flag: &str, text: &str) -> Result<u32, Failure> {
+pub(super) fn count(flag: &str, text: &str) -> Result<u32, Failure> {
     text.parse().map_err(|_| Failure::Usage(messages::not_a_number(flag, text)))
 }
 

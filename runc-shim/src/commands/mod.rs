@@ -3,6 +3,8 @@
 mod create;
 mod creation;
 mod delete;
+mod events;
+mod exec;
 mod features;
 mod kill;
 mod list;
@@ -15,6 +17,7 @@ mod seccomp;
 mod spec;
 mod start;
 mod state;
+mod update;
 
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
@@ -45,12 +48,15 @@ pub(crate) const COMMANDS: &[Command] = &[
     create::COMMAND,
     start::COMMAND,
     run::COMMAND,
+    exec::COMMAND,
     state::COMMAND,
     kill::COMMAND,
     delete::COMMAND,
     pause::COMMAND,
     resume::COMMAND,
+    update::COMMAND,
     ps::COMMAND,
+    events::COMMAND,
     list::COMMAND,
     plan::COMMAND,
     seccomp::COMMAND,
@@ -59,7 +65,7 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 /// Commands of runc that this version does not have.
-const LATER: &[&str] = &["exec", "events", "update", "checkpoint", "restore"];
+const LATER: &[&str] = &["checkpoint", "restore"];
 
 /// The command called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
@@ -74,6 +80,12 @@ pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
 }
 
 impl Command {
+    /// The exit code of the command's own failure. That of a program in the container must be told from it, so `exec`
+    /// has one that programs do not use.
+    pub(crate) fn failure_code(&self) -> u8 {
+        if self.name == exec::COMMAND.name { 255 } else { 1 }
+    }
+
     /// The text of the command's `--help`.
     pub(crate) fn help(&self, program: &str) -> String {
         let Self { name, summary, usage, options, .. } = self;
@@ -193,7 +205,7 @@ mod tests {
     fn only_what_starts_processes_pays_for_sealing() {
         let seals: Vec<_> =
             COMMANDS.iter().filter(|command| command.seals).map(|command| command.name).collect();
-        assert_eq!(seals, ["create", "run"]);
+        assert_eq!(seals, ["create", "run", "exec"]);
     }
 
     #[test]

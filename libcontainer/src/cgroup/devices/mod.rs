@@ -4,7 +4,7 @@
 //! speaks of the device and the access decides, and without one it is denied.
 
 mod program;
-mod v1;
+pub(super) mod v1;
 
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
 

@@ -65,6 +65,21 @@ pub(super) fn capabilities(raw: &raw::Capabilities, warnings: &mut Vec<Warning>)
     capabilities
 }
 
+/// The sets of `own` with the capabilities `names` added, as runc's `exec --cap` adds them: never to the inheritable set,
+/// which would hand them on to what the program executes (CVE-2022-24769), and to the ambient one only where there is
+/// an inheritable set already.
+pub(super) fn added(own: &Capabilities, names: &[String], warnings: &mut Vec<Warning>) -> Capabilities {
+    let raw = raw::Capabilities { bounding: names.to_vec(), ..raw::Capabilities::default() };
+    let more = capabilities(&raw, warnings).bounding;
+    Capabilities {
+        bounding: own.bounding | more,
+        effective: own.effective | more,
+        permitted: own.permitted | more,
+        inheritable: own.inheritable,
+        ambient: if own.inheritable == 0 { own.ambient } else { own.ambient | more },
+    }
+}
+
 fn set<'a>(names: &'a [String], unknown: &mut Vec<&'a str>) -> u64 {
     let mut bits = 0;
     for name in names {

@@ -32,6 +32,7 @@ pub(super) use capabilities::CAPABILITIES;
 pub(super) use idmap::lists as id_maps;
 pub(super) use memory::{FLAGS as MEMORY_POLICY_FLAGS, MODES as MEMORY_POLICY_MODES};
 pub(super) use namespaces::NAMESPACES;
+pub(super) use process::{changed, executed};
 pub(super) use propagation::{PROPAGATIONS, propagation};
 pub(super) use text::{c_string, entries, path as path_text};
 

@@ -2,6 +2,7 @@ use std::fmt::Arguments;
 
 use super::{capabilities, env, rlimits, scheduling, text};
 use crate::spec::config::{Process, Warning};
+use crate::spec::exec::Wishes;
 use crate::spec::problem::{Checked, Problem};
 use crate::spec::raw;
 
@@ -21,7 +22,7 @@ pub(super) fn process(raw: raw::Process, warnings: &mut Vec<Warning>) -> Checked
         args: args(raw.args)?,
         env: env::env(raw.env, "/process/env")?,
         cwd: cwd(raw.cwd)?,
-        capabilities: capabilities::capabilities(&raw.capabilities, warnings),
+        capabilities: capabilities::capabilities(&raw.capabilities.unwrap_or_default(), warnings),
         rlimits: rlimits::rlimits(&raw.rlimits)?,
         no_new_privileges: raw.no_new_privileges,
         oom_score_adj: raw.oom_score_adj.map(oom_score_adj).transpose()?,
@@ -50,6 +51,61 @@ pub(super) fn id(value: i64, pointer: Arguments<'_>) -> Checked<u32> {
         .ok()
         .filter(|id| *id != u32::MAX)
         .ok_or_else(|| Problem::invalid(pointer, format!("{value} is not an id; use 0 to {}", u32::MAX - 1)))
+}
+
+/// What `-p` says of a program that is executed in the container whose own process is `model`.
+pub(in crate::spec) fn executed(
+    raw: raw::Process,
+    model: &Process,
+    warnings: &mut Vec<Warning>,
+) -> Checked<Process> {
+    let has_capabilities = raw.capabilities.is_some();
+    let has_umask = raw.user.umask.is_some();
+    let own = process(raw, warnings)?;
+    Ok(Process {
+        umask: if has_umask { own.umask } else { model.umask },
+        capabilities: if has_capabilities { own.capabilities } else { model.capabilities },
+        rlimits: if own.rlimits.is_empty() { model.rlimits.clone() } else { own.rlimits },
+        no_new_privileges: own.no_new_privileges || model.no_new_privileges,
+        oom_score_adj: own.oom_score_adj.or(model.oom_score_adj),
+        apparmor_profile: own.apparmor_profile.or_else(|| model.apparmor_profile.clone()),
+        selinux_label: own.selinux_label.or_else(|| model.selinux_label.clone()),
+        scheduler: own.scheduler.or(model.scheduler),
+        io_priority: own.io_priority.or(model.io_priority),
+        exec_affinity: match own.exec_affinity.is_empty() {
+            true => model.exec_affinity.clone(),
+            false => own.exec_affinity,
+        },
+        ..own
+    })
+}
+
+/// What the options of `exec` change of the container's own process.
+pub(in crate::spec) fn changed(
+    wishes: Wishes,
+    model: &Process,
+    warnings: &mut Vec<Warning>,
+) -> Checked<Process> {
+    let added = capabilities::added(&model.capabilities, &wishes.capabilities, warnings);
+    let gid = |gid: &u32| id(i64::from(*gid), format_args!("/process/user/additionalGids"));
+    let more = wishes.additional_gids.iter().map(gid).collect::<Checked<Vec<u32>>>()?;
+    let user =
+        |wish: Option<u32>, own: u32| id(i64::from(wish.unwrap_or(own)), format_args!("/process/user"));
+    Ok(Process {
+        terminal: wishes.terminal,
+        console_size: None,
+        uid: user(wishes.uid, model.uid)?,
+        gid: user(wishes.gid, model.gid)?,
+        additional_gids: [model.additional_gids.as_slice(), &more].concat(),
+        args: args(wishes.args)?,
+        env: env::env([model.env.as_slice(), &wishes.env].concat(), "/process/env")?,
+        cwd: wishes.cwd.map_or_else(|| Ok(model.cwd.clone()), cwd)?,
+        capabilities: added,
+        no_new_privileges: wishes.no_new_privileges || model.no_new_privileges,
+        apparmor_profile: wishes.apparmor_profile.or_else(|| model.apparmor_profile.clone()),
+        selinux_label: wishes.selinux_label.or_else(|| model.selinux_label.clone()),
+        ..model.clone()
+    })
 }
 
 fn umask(value: Option<i64>) -> Checked<u32> {

@@ -2,10 +2,14 @@ use std::fs;
 
 use rustix::fs::{CWD, Mode};
 
-use crate::ErrorKind;
-use crate::spec::load;
+use crate::spec::{Config, parse, read};
+use crate::{ErrorKind, Result};
 
 const WHOLE_DOCUMENT: &str = "";
+
+fn load(bundle: &std::path::Path) -> Result<Config> {
+    parse(&read(bundle)?, bundle)
+}
 
 #[track_caller]
 fn refused(bundle: &std::path::Path) -> String {
