@@ -209,13 +209,12 @@ pub(crate) fn unknown_flag(flag: &str) -> String {
     format!("flag provided but not defined: {flag}")
 }
 
-pub(crate) fn single_dash(argument: &OsStr) -> String {
-    let argument = argument.to_string_lossy();
-    format!("flag provided but not defined: {argument} (a long flag takes two dashes: -{argument})")
+pub(crate) fn value_needless(value: &OsStr) -> String {
+    format!("flag takes no argument: {}", value.to_string_lossy())
 }
 
-pub(crate) fn value_missing(option: Option<&str>) -> String {
-    format!("flag needs an argument: {}", option.unwrap_or_default())
+pub(crate) fn value_missing(flag: &str) -> String {
+    format!("flag needs an argument: {flag}")
 }
 
 pub(crate) fn value_unexpected(option: &str, value: &OsStr) -> String {

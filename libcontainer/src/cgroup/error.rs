@@ -49,6 +49,16 @@ pub enum CgroupError {
         /// What was found, or not found.
         reason: String,
     },
+    /// systemd could not do what it was asked for.
+    #[error("{}systemd: {what}: {reason}", prefix(pointer.as_deref()))]
+    Systemd {
+        /// JSON pointer of the configuration value that it refuses, where it says which.
+        pointer: Option<String>,
+        /// What it was asked for.
+        what: String,
+        /// Its answer, or why there was none.
+        reason: String,
+    },
     /// The cgroup did not reach the wanted state before the deadline.
     #[error("{}: {what} within {seconds} s", path.display())]
     TimedOut {
@@ -122,6 +132,10 @@ impl fmt::Display for SystemFailure {
 
 impl std::error::Error for SystemFailure {}
 
+fn prefix(pointer: Option<&str>) -> String {
+    pointer.map_or_else(String::new, |pointer| format!("{pointer}: "))
+}
+
 impl CgroupError {
     /// JSON pointer of the configuration value that is to blame, if one is.
     #[must_use]
@@ -129,6 +143,7 @@ impl CgroupError {
         match self {
             Self::Unsupported { pointer, .. } | Self::Invalid { pointer, .. } => Some(pointer),
             Self::System(failure) => failure.pointer.as_deref(),
+            Self::Systemd { pointer, .. } => pointer.as_deref(),
             Self::Partly { error, .. } => error.pointer(),
             _ => None,
         }

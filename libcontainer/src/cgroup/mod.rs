@@ -25,6 +25,7 @@ mod place;
 mod processes;
 mod remove;
 pub mod stats;
+pub mod systemd;
 mod update;
 mod wait;
 mod writes;

@@ -4,28 +4,35 @@ use std::path::PathBuf;
 
 use super::create::enable;
 use super::limits::{Bound, Limits};
+use super::systemd::{self, Unit};
 use super::{CgroupError, Cgroups, Placement, Want, detect, devices, place, writes};
 
 /// What v1 reads back where memory is not limited: the largest number of pages, of whatever size, in bytes.
 const V1_UNLIMITED: u64 = i64::MAX.cast_unsigned() & !0xffff;
 
 /// Changes the limits of a container, and its device rules if there are any among them; what is not set stays as it
-/// is. `dirs` are the container's cgroups. A frozen container stays frozen.
+/// is. `dirs` are the container's cgroups, `unit` is what systemd has made of it. A frozen container stays frozen.
 ///
 /// Everything that can be found out without changing anything is found out first.
 ///
 /// # Errors
 /// As of [`writes`](writes()), and a write that the kernel refuses: [`CgroupError::Partly`] if others came before it.
-pub fn update(dirs: &[PathBuf], mut limits: Limits) -> Result<(), CgroupError> {
+pub fn update(dirs: &[PathBuf], unit: Option<&Unit>, mut limits: Limits) -> Result<(), CgroupError> {
     let host = detect(Want { controllers: true, own: false })?;
     let (layout, placement) = place::existing(host, dirs);
     let cgroups = Cgroups::open(&placement)?;
     complete(&mut limits, &cgroups)?;
+    if unit.is_some() {
+        limits = systemd::rounded(&limits);
+    }
     let writes = writes(&limits, &layout)?;
     let rules = match limits.devices.is_empty() {
         true => None,
         false => Some(devices(&limits.devices, &layout)?),
     };
+    if let Some(unit) = unit {
+        systemd::update(unit, &limits, &layout)?;
+    }
     enable_needed(&placement, &cgroups, &writes.controllers(&layout).needed)?;
     let all: Vec<_> = writes.early.into_iter().chain(writes.late).collect();
     cgroups.change(&all)?;

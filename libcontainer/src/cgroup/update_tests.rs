@@ -30,19 +30,19 @@ fn memory_and_its_sum_with_swap_grow_and_shrink_together() {
     }
     for mebibytes in [64, 256, 16, 128] {
         let (limit, swap) = (mebibytes * MIB, 2 * mebibytes * MIB);
-        update(&place.dirs(), limits(json!({"memory": {"limit": limit, "swap": swap}}))).unwrap();
+        update(&place.dirs(), None, limits(json!({"memory": {"limit": limit, "swap": swap}}))).unwrap();
         assert_eq!(read(&place, "memory.limit_in_bytes"), limit.to_string());
         assert_eq!(read(&place, "memory.memsw.limit_in_bytes"), swap.to_string());
     }
-    update(&place.dirs(), limits(json!({"memory": {"swap": 300 * MIB}}))).unwrap();
+    update(&place.dirs(), None, limits(json!({"memory": {"swap": 300 * MIB}}))).unwrap();
     assert_eq!(read(&place, "memory.limit_in_bytes"), (128 * MIB).to_string());
     assert_eq!(read(&place, "memory.memsw.limit_in_bytes"), (300 * MIB).to_string());
-    let error = update(&place.dirs(), limits(json!({"memory": {"swap": 100 * MIB}}))).unwrap_err();
+    let error = update(&place.dirs(), None, limits(json!({"memory": {"swap": 100 * MIB}}))).unwrap_err();
     assert!(error.to_string().contains("at least the memory limit 134217728"), "{error}");
-    update(&place.dirs(), limits(json!({"memory": {"limit": -1}}))).unwrap();
+    update(&place.dirs(), None, limits(json!({"memory": {"limit": -1}}))).unwrap();
     assert_eq!(v1_bound(&read(&place, "memory.limit_in_bytes")), Some(Bound::Max));
     assert_eq!(v1_bound(&read(&place, "memory.memsw.limit_in_bytes")), Some(Bound::Max));
-    let error = update(&place.dirs(), limits(json!({"memory": {"swap": 100 * MIB}}))).unwrap_err();
+    let error = update(&place.dirs(), None, limits(json!({"memory": {"swap": 100 * MIB}}))).unwrap_err();
     assert!(error.to_string().contains("cannot be set without a memory limit"), "{error}");
 }
 
@@ -53,7 +53,7 @@ fn quota_and_period_change_in_either_order() {
     for (quota, period, burst) in [(50_000, 100_000, 40_000), (900_000, 1_000_000, 0), (2_000, 2_000, 1_000)]
     {
         let cpu = json!({"cpu": {"quota": quota, "period": period, "burst": burst}});
-        update(&place.dirs(), limits(cpu)).unwrap();
+        update(&place.dirs(), None, limits(cpu)).unwrap();
         assert_eq!(read(&place, "cpu.cfs_quota_us"), quota.to_string());
         assert_eq!(read(&place, "cpu.cfs_period_us"), period.to_string());
         assert_eq!(read(&place, "cpu.cfs_burst_us"), burst.to_string());
@@ -65,7 +65,7 @@ fn weight_and_idle_change_in_either_order() {
     let Some(place) = Place::of("update-idle", has("cpu")) else { return };
     let _created = place.create();
     for (shares, idle) in [(512, 0), (256, 1), (2048, 0)] {
-        update(&place.dirs(), limits(json!({"cpu": {"shares": shares, "idle": idle}}))).unwrap();
+        update(&place.dirs(), None, limits(json!({"cpu": {"shares": shares, "idle": idle}}))).unwrap();
         assert_eq!(read(&place, "cpu.idle"), idle.to_string());
         if idle == 0 {
             assert_eq!(read(&place, "cpu.shares"), shares.to_string());
@@ -80,11 +80,11 @@ fn a_refusal_tells_what_was_changed_before_it() {
     };
     let _created = place.create();
     let both = json!({"memory": {"limit": 64 * MIB}, "cpu": {"period": 7}});
-    let error = update(&place.dirs(), limits(both)).unwrap_err();
+    let error = update(&place.dirs(), None, limits(both)).unwrap_err();
     assert_eq!(error.pointer(), Some("/linux/resources/cpu/period"));
     assert!(error.to_string().ends_with("(changed before that: /linux/resources/memory/limit)"), "{error}");
     assert_eq!(read(&place, "memory.limit_in_bytes"), (64 * MIB).to_string());
-    let error = update(&place.dirs(), limits(json!({"cpu": {"period": 7}}))).unwrap_err();
+    let error = update(&place.dirs(), None, limits(json!({"cpu": {"period": 7}}))).unwrap_err();
     assert!(!error.to_string().contains("changed before"), "{error}");
 }
 
@@ -94,7 +94,7 @@ fn what_cannot_be_expressed_is_found_before_anything_is_changed() {
     let _created = place.create();
     let before = read(&place, "memory.limit_in_bytes");
     let both = json!({"memory": {"limit": 64 * MIB}, "cpu": {"shares": 512}});
-    let error = update(&place.dirs(), limits(both)).unwrap_err();
+    let error = update(&place.dirs(), None, limits(both)).unwrap_err();
     assert_eq!(error.pointer(), Some("/linux/resources/cpu/shares"), "the place has no such cgroup: {error}");
     assert_eq!(read(&place, "memory.limit_in_bytes"), before);
 }
@@ -106,7 +106,7 @@ fn huge_pages_are_limited_where_the_controller_is() {
     for pages in [2, 7, 0] {
         let bytes = pages * 2 * MIB;
         let wanted = limits(json!({"hugepageLimits": [{"pageSize": "2MB", "limit": bytes}]}));
-        if let Err(CgroupError::Unsupported { reason, .. }) = update(&place.dirs(), wanted) {
+        if let Err(CgroupError::Unsupported { reason, .. }) = update(&place.dirs(), None, wanted) {
             println!("skipped: {reason}");
             return;
         }
@@ -119,7 +119,7 @@ fn huge_pages_are_limited_where_the_controller_is() {
         assert_eq!(read(&place, &format!("hugetlb.2MB.rsvd.{suffix}")), bytes.to_string());
     }
     let odd = limits(json!({"hugepageLimits": [{"pageSize": "3MB", "limit": 0}]}));
-    let error = update(&place.dirs(), odd).unwrap_err();
+    let error = update(&place.dirs(), None, odd).unwrap_err();
     assert!(error.to_string().contains("/linux/resources/hugepageLimits/0/limit"), "{error}");
 }
 
@@ -129,7 +129,7 @@ fn a_frozen_cgroup_stays_frozen() {
     let _created = place.create();
     freeze(&place.dirs(), SOON).unwrap();
     let wanted = limits(json!({"pids": {"limit": 7}, "devices": [{"allow": false, "access": "rwm"}]}));
-    match update(&place.dirs(), wanted) {
+    match update(&place.dirs(), None, wanted) {
         Err(CgroupError::Unsupported { reason, .. }) => println!("skipped: {reason}"),
         result => {
             result.unwrap();
@@ -147,14 +147,14 @@ fn devices_are_replaced(name: &str, keep: impl Fn(&Group) -> bool) {
             |minor: &i64| json!({"allow": true, "type": "c", "major": 1, "minor": minor, "access": "r"});
         let rules: Vec<_> =
             [json!({"allow": false, "access": "rwm"})].into_iter().chain(minors.iter().map(rule)).collect();
-        update(&place.dirs(), limits(json!({"devices": rules}))).unwrap();
+        update(&place.dirs(), None, limits(json!({"devices": rules}))).unwrap();
         [1, 11].map(|minor| may_open(&created, (1, minor)))
     };
     assert_eq!(allow(&[1]), [true, false]);
     assert_eq!(allow(&[11]), [false, true]);
     assert_eq!(allow(&[1, 11]), [true, true]);
     assert_eq!(allow(&[]), [false, false]);
-    update(&place.dirs(), limits(json!({"devices": [{"allow": true, "access": "rwm"}]}))).unwrap();
+    update(&place.dirs(), None, limits(json!({"devices": [{"allow": true, "access": "rwm"}]}))).unwrap();
     assert!(may_open(&created, (1, 1)), "nothing is restricted any more");
 }
 

@@ -52,7 +52,7 @@ impl Fixture {
 
     /// As on a host whose resctrl file system is this folder.
     fn plan(&self) -> (Plan, Handles) {
-        let (mut facts, handles) = facts::probe(&self.config, facts::Purpose::Create).unwrap();
+        let (mut facts, handles) = facts::probe(&self.config, facts::Purpose::Create, false).unwrap();
         let class = self.config.intel_rdt.as_ref().unwrap().class.as_deref();
         facts.resctrl = Some(resctrl::look(self.path("resctrl"), class).unwrap());
         let options = Options { state: self.path("root").join(self.id.as_str()), ..Options::default() };

@@ -84,7 +84,7 @@ impl Container {
         }
         let schemata = update.schemata()?;
         let root = if schemata.is_empty() { None } else { Some(resctrl_root()?) };
-        cgroup::update(&stored.cgroups, limits)?;
+        cgroup::update(&stored.cgroups, stored.unit.as_ref(), limits)?;
         match root {
             Some(root) => change_groups(&claim, &mut stored, root, schemata),
             None => Ok(()),

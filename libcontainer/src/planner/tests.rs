@@ -46,7 +46,8 @@ pub(super) fn golden(case: &str) -> Plan {
 #[test]
 fn what_the_host_makes_is_undone() {
     let leaves_something = |step: &HostStep| match step {
-        HostStep::Claim { .. } | HostStep::CreateCgroup { .. } | HostStep::PidFile { .. } => true,
+        HostStep::Claim { .. } | HostStep::CreateCgroup { .. } | HostStep::StartUnit(_) => true,
+        HostStep::PidFile { .. } => true,
         HostStep::Clone { .. } | HostStep::Adopt => true,
         HostStep::CreateRdtGroup(_) | HostStep::MoveNetDevice(_) => true,
         // Parts of what another step made, or descriptors of this process.
@@ -74,6 +75,7 @@ fn what_the_host_makes_is_undone() {
     };
     for case in [
         "v2",
+        "systemd-v2",
         "joined-user-and-pid",
         "user-namespace-hybrid",
         "limits-v1",

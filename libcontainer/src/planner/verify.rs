@@ -255,6 +255,10 @@ impl World {
                 self.adopted = true;
                 return;
             }
+            HostStep::StartUnit(_) => {
+                self.require(self.has_cgroup, Rule::CgroupExists);
+                self.in_cgroup = true;
+            }
             HostStep::JoinCgroup => {
                 self.require(self.has_cgroup, Rule::CgroupExists);
                 self.in_cgroup = true;

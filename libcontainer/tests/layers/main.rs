@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("resctrl", &["error", "cgroup"]),
     ("facts", &["error", "sys", "spec", "cgroup", "resctrl"]),
     ("planner", &["status", "error", "spec", "seccomp", "cgroup", "resctrl", "facts", "init"]),
-    ("container::record", &["error", "sys", "spec", "seccomp", "resctrl"]),
+    ("container::record", &["error", "sys", "spec", "seccomp", "cgroup", "resctrl"]),
     ("container::store", &["error", "id", "sys", "container::record"]),
     (
         "launch",
@@ -75,6 +75,7 @@ const PLANNER_USES: &[(&str, &[&str])] = &[
             "place",
             "writes",
             "devices",
+            "systemd",
             "Placement",
             "Limits",
             "Write",

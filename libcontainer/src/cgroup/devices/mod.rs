@@ -4,6 +4,7 @@
 //! speaks of the device and the access decides, and without one it is denied.
 
 mod program;
+pub(super) mod units;
 pub(super) mod v1;
 
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
