@@ -65,7 +65,7 @@ impl Library {
         if handle.is_null() {
             return None;
         }
-        // SAFETY (each): the symbol is a function of libseccomp.so.2 whose declaration in seccomp.h the field's type
+        // SAFETY: each symbol is a function of libseccomp.so.2 whose declaration in seccomp.h the field's type
         // repeats; the library is never closed.
         unsafe {
             Some(Self {
@@ -118,9 +118,10 @@ impl Library {
         let context = unsafe { (self.init)(default) };
         assert!(!context.is_null(), "seccomp_init({default:#x}): {}", std::io::Error::last_os_error());
         let mut filter = Filter { library: self, context, refused: Vec::new() };
-        // SAFETY (both): the context is alive.
+        // SAFETY: the context is alive.
         unsafe { (self.attr_set)(context, BAD_ARCHITECTURE, KILL_PROCESS) };
         if layout == Layout::Tree {
+            // SAFETY: the context is alive.
             unsafe { (self.attr_set)(context, OPTIMIZE, 2) };
         }
         for arch in profile.architectures().iter().flatten() {
@@ -173,7 +174,8 @@ impl Filter<'_> {
         let written = unsafe { (self.library.export)(self.context, file.as_raw_fd()) };
         assert_eq!(written, 0, "seccomp_export_bpf");
         let mut bytes = Vec::new();
-        file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("a memfd can be read");
+        let read = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
+        assert!(read.is_ok(), "a memfd can be read: {read:?}");
         let instruction = |word: &[u8; 8]| Instruction {
             code: u16::from_ne_bytes([word[0], word[1]]),
             jt: word[2],

@@ -44,7 +44,7 @@ fn field(offset: u32) -> String {
         ARCHITECTURE => "architecture".into(),
         _ => {
             let argument = offset.saturating_sub(ARGUMENTS);
-            let half = if argument % 8 == 0 { "low" } else { "high" };
+            let half = if argument.is_multiple_of(8) { "low" } else { "high" };
             format!("arg{} {half}", argument / 8)
         }
     }
