@@ -38,7 +38,7 @@ fn below_a_busy_cgroup_what_is_needed_is_an_error_and_what_is_offered_is_not() {
     assert!(!place.dirs()[0].exists(), "nothing is left");
     let offered = Controllers { needed: Vec::new(), offered: vec![controller] };
     create(&place.placement, &offered).unwrap().undo().unwrap();
-    kill_all(&[top.clone()], SOON).unwrap();
+    kill_all(std::slice::from_ref(&top), SOON).unwrap();
     child.wait().unwrap();
     remove(&[top], SOON).unwrap();
 }
