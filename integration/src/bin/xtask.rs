@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test};
+use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test, vm};
 use integration::{bench, conformance};
 use lexopt::prelude::*;
 
@@ -17,6 +17,7 @@ usage: cargo xtask TASK
   conformance
              run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
   fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
+  vm         run tests in an emulated machine with systemd, cgroup v2 and AppArmor [NAME…] [--sh COMMAND]
   symbols    show that the container's first process cannot allocate or panic
 ";
 
@@ -49,6 +50,9 @@ fn run() -> Result<()> {
     }
     if task == "install" {
         return install::run(&install::Options::parse(args).map_err(usage)?);
+    }
+    if task == "vm" {
+        return vm::run(&vm::Options::parse(args).map_err(usage)?);
     }
     if task == "fuzz" {
         return fuzz::run(&fuzz::Options::parse(args).map_err(usage)?);
