@@ -8,4 +8,5 @@ pub mod bench;
 pub mod clients;
 pub mod conformance;
 pub mod harness;
+pub mod libseccomp;
 pub mod xtask;

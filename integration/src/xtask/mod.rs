@@ -1,4 +1,5 @@
-//! The project's tasks: `cargo xtask build|install|demo|test|bench|clients|conformance|fuzz|packages|symbols`.
+//! The project's tasks: `cargo xtask build|install|demo|test|bench|bench-seccomp|clients|conformance|fuzz|packages|
+//! symbols|vm`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,9 @@ pub mod install;
 pub mod packages;
 pub mod process;
 pub mod symbols;
+pub mod tally;
 pub mod test;
+pub mod vm;
 
 /// Why a task failed.
 #[derive(Debug, thiserror::Error)]
