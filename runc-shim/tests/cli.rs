@@ -136,7 +136,8 @@ fn unknown_flags_and_commands_are_named_on_one_line() {
         "runc-shim create failed: flag provided but not defined: --zz (see 'runc-shim create --help')"
     );
     assert!(shim.run(&["frobnicate"]).failed().contains("unknown command \"frobnicate\""));
-    assert!(shim.run(&["run", "-bundle", "/b", "web"]).failed().contains("--bundle"));
+    assert!(shim.run(&["run", "-bundle", "/b", "web"]).failed().contains("/b/config.json"));
+    assert!(shim.run(&["run", "-bundel", "/b", "web"]).failed().contains("not defined: --bundel"));
     assert!(shim.run(&["create", "--preserve-fds", "many", "web"]).failed().contains("\"many\""));
     assert!(shim.run(&["--log-format", "xml", "list"]).failed().contains("invalid log-format: xml"));
     assert!(shim.run(&["list", "-f", "xml"]).failed().contains("invalid format option"));
@@ -257,16 +258,20 @@ fn spec_writes_once() {
     assert!(shim.run_bare(&["spec", "-b", "nowhere"]).failed().contains("nowhere/config.json"));
 }
 
-/// Where to find runc: `$RUNC`, or `runc` in `$PATH`.
+/// A runc to compare with: `$RUNC`, or `runc` in `$PATH`, if it is not older than 1.2, whose defaults these are.
 fn runc() -> Option<String> {
     let name = std::env::var("RUNC").unwrap_or_else(|_| "runc".into());
-    Command::new(&name).arg("--version").output().is_ok().then_some(name)
+    let version = Command::new(&name).arg("--version").output().ok()?.stdout;
+    let version = String::from_utf8(version).ok()?;
+    let mut numbers =
+        version.strip_prefix("runc version ")?.split('.').map_while(|part| part.parse::<u32>().ok());
+    (numbers.next()? > 1 || numbers.next()? >= 2).then_some(name)
 }
 
 #[test]
 fn spec_writes_what_runc_writes() {
     let Some(runc) = runc() else {
-        eprintln!("skipped: no runc to compare with; name one in $RUNC");
+        eprintln!("skipped: no runc of version 1.2 or newer to compare with; name one in $RUNC");
         return;
     };
     for variant in [&["spec"][..], &["spec", "--rootless"]] {
@@ -278,4 +283,35 @@ fn spec_writes_what_runc_writes() {
         let version = |text: &str| serde_json::from_str::<Value>(text).unwrap()["ociVersion"].to_string();
         assert_eq!(ours, theirs.replacen(&version(&theirs), &version(&ours), 1), "{variant:?}");
     }
+}
+
+#[test]
+fn a_seccomp_profile_is_explained() {
+    let shim = Shim::new();
+    let profile = r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[
+        {"names":["read","write"],"action":"SCMP_ACT_ALLOW"},
+        {"names":["personality"],"action":"SCMP_ACT_LOG","args":[{"index":0,"value":8,"op":"SCMP_CMP_EQ"}]}]}"#;
+    fs::write(shim.path("profile.json"), profile).unwrap();
+    fs::write(shim.path("config.json"), format!(r#"{{"linux":{{"seccomp":{profile}}}}}"#)).unwrap();
+    let alone = shim.run(&["seccomp", "explain", "profile.json"]).succeeded();
+    for line in [
+        "  SCMP_ACT_ALLOW (2 calls)\n    read write\n",
+        "    SCMP_ACT_LOG if arg0 == 0x8\n    else SCMP_ACT_ERRNO EPERM\n",
+    ] {
+        assert!(alone.contains(line), "{alone}");
+    }
+    assert_eq!(shim.run(&["seccomp", "explain"]).succeeded(), alone);
+    assert_eq!(shim.run(&["seccomp", "explain", "--bundle", "."]).succeeded(), alone);
+    let json: Value =
+        serde_json::from_str(&shim.run(&["seccomp", "explain", "-f", "json"]).succeeded()).unwrap();
+    let answers = json["architectures"][0]["answers"].as_array().unwrap();
+    let allowed = answers.iter().find(|answer| answer["action"] == "SCMP_ACT_ALLOW").unwrap();
+    assert_eq!(allowed["calls"], serde_json::json!(["read", "write"]));
+    assert_eq!(json["architectures"][0]["conditional"][0]["call"], "personality");
+    assert!(json["cost"]["averageComparisons"].as_f64().unwrap() > 1.0);
+    assert!(shim.run(&["seccomp", "explain", "--bpf"]).succeeded().starts_with("    0  load architecture\n"));
+    assert!(shim.run(&["seccomp", "explain", "nothing.json"]).failed().contains("nothing.json"));
+    let without = shim.run(&["seccomp", "explain", "--bundle", "nowhere"]).failed();
+    assert!(without.contains("config.json"), "{without}");
+    assert_eq!(shim.run(&["seccomp", "forbid"]).code, Some(1));
 }

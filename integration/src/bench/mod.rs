@@ -10,6 +10,7 @@ mod numbers;
 mod report;
 mod rounds;
 mod sealing;
+pub mod seccomp;
 
 use std::fs;
 use std::path::PathBuf;

@@ -6,6 +6,7 @@ use crate::{Error, ErrorKind, Result, planner};
 #[derive(Clone, Debug, Default)]
 pub struct CreateOptions {
     pub(crate) console_socket: Option<PathBuf>,
+    pub(crate) plain_lines: bool,
     pub(crate) pidfd_socket: Option<PathBuf>,
     pub(crate) pid_file: Option<PathBuf>,
     pub(crate) no_pivot: bool,
@@ -13,6 +14,7 @@ pub struct CreateOptions {
     pub(crate) preserve_fds: u32,
     pub(crate) listen_fds: u32,
     pub(crate) listen_names: Option<String>,
+    pub(crate) notify: bool,
     pub(crate) systemd_cgroup: bool,
     pub(crate) unsealed: bool,
     #[cfg(feature = "fault-injection")]
@@ -24,6 +26,14 @@ impl CreateOptions {
     #[must_use]
     pub fn console_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.console_socket = Some(path.into());
+        self
+    }
+
+    /// Leaves line feeds of the terminal as they are, for a reader that shows them on a terminal which returns the
+    /// carriage itself. Otherwise the terminal does it, as every new one.
+    #[must_use]
+    pub fn plain_lines(mut self, yes: bool) -> Self {
+        self.plain_lines = yes;
         self
     }
 
@@ -71,6 +81,14 @@ impl CreateOptions {
         self
     }
 
+    /// Gives the program a socket for sd_notify(3), at `/run/notify/notify.sock`, and tells it so by `NOTIFY_SOCKET`. What
+    /// it says there is heard by [`Container::notifications`](crate::Container::notifications).
+    #[must_use]
+    pub fn notify(mut self, yes: bool) -> Self {
+        self.notify = yes;
+        self
+    }
+
     /// Asks systemd for the cgroup instead of making it in the file system.
     #[must_use]
     pub fn systemd_cgroup(mut self, yes: bool) -> Self {
@@ -100,6 +118,7 @@ impl CreateOptions {
             bundle,
             at_once,
             console_socket: self.console_socket.clone(),
+            plain_lines: self.plain_lines,
             pidfd_socket: self.pidfd_socket.clone(),
             pid_file: self.pid_file.clone(),
             no_pivot: self.no_pivot,
@@ -107,6 +126,7 @@ impl CreateOptions {
             preserve_fds: self.preserve_fds,
             listen_fds: self.listen_fds,
             listen_names: self.listen_names.clone(),
+            notify: self.notify,
             ..planner::Options::default()
         }
     }

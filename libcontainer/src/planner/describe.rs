@@ -190,6 +190,7 @@ impl Plan {
                     scheduling::describe_bits(pool.numbers(nodes))
                 )
             }
+            Step::MakeCwd { path } => format!("make {} if it is missing", pool.show(path)),
             Step::Cwd { path, .. } => format!("enter {}", pool.show(path)),
             Step::OwnStreams { uid } => format!("give the standard streams to {uid}"),
             Step::User { uid, gid } => format!("become {uid}:{gid}"),
@@ -234,6 +235,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::LendNamespace { path, kind, .. } => {
             format!("lend {} namespace {}", namespaces(*kind), path.display())
         }
+        HostStep::NotifyFolder { path } => format!("make folder {}", path.display()),
         HostStep::Gate => "open gate for start".into(),
         HostStep::ConnectConsole { path } => format!("connect to console socket {}", path.display()),
         HostStep::CreateCgroup { placement, .. } => {
