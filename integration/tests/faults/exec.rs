@@ -1,6 +1,7 @@
 //! Failures at every step of the plans of `exec`, and kills of either side: the container is left as it was.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use integration::harness::*;
 use libcontainer::planner::{Action, Entry, HostStep, Injection, Plan};
@@ -11,6 +12,9 @@ use super::bundles;
 
 /// No step fails with this by itself.
 const ERRNO: i32 = libc::EDOM;
+
+/// For dozens of programs one after the other, on a machine that has other work too.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What the process that will be killed has to execute.
 const VICTIM: &str = "TEST_VICTIM";
@@ -97,7 +101,7 @@ fn caller_is_killed_before_every_step(host: Host, test: &str, sandbox: impl FnOn
     if let Ok(order) = std::env::var(VICTIM) {
         return play_victim(&order);
     }
-    alone(host, test, || {
+    alone_for(PATIENCE, host, test, || {
         let sandbox = sandbox();
         let running = Running::of(&sandbox);
         let own: BTreeSet<u32> = processes_of(sandbox.id()).into_iter().collect();
@@ -118,34 +122,38 @@ fn caller_is_killed_before_every_step(host: Host, test: &str, sandbox: impl FnOn
 
 #[test]
 fn fail() {
-    alone(Host::Native, "exec::fail", || fails_at_every_step(&bundles::default()));
+    alone_for(PATIENCE, Host::Native, "exec::fail", || fails_at_every_step(&bundles::default()));
 }
 
 #[test]
 fn fail_on_v2() {
-    alone(Host::V2, "exec::fail_on_v2", || fails_at_every_step(&bundles::default()));
+    alone_for(PATIENCE, Host::V2, "exec::fail_on_v2", || fails_at_every_step(&bundles::default()));
 }
 
 #[test]
 fn fail_in_a_user_namespace() {
-    alone(Host::Native, "exec::fail_in_a_user_namespace", || {
+    alone_for(PATIENCE, Host::Native, "exec::fail_in_a_user_namespace", || {
         fails_at_every_step(&bundles::user_namespace());
     });
 }
 
 #[test]
 fn kill_the_process() {
-    alone(Host::Native, "exec::kill_the_process", || is_killed_before_every_step(&bundles::default()));
+    alone_for(PATIENCE, Host::Native, "exec::kill_the_process", || {
+        is_killed_before_every_step(&bundles::default())
+    });
 }
 
 #[test]
 fn kill_the_process_on_v2() {
-    alone(Host::V2, "exec::kill_the_process_on_v2", || is_killed_before_every_step(&bundles::default()));
+    alone_for(PATIENCE, Host::V2, "exec::kill_the_process_on_v2", || {
+        is_killed_before_every_step(&bundles::default())
+    });
 }
 
 #[test]
 fn kill_the_process_in_a_user_namespace() {
-    alone(Host::Native, "exec::kill_the_process_in_a_user_namespace", || {
+    alone_for(PATIENCE, Host::Native, "exec::kill_the_process_in_a_user_namespace", || {
         is_killed_before_every_step(&bundles::user_namespace());
     });
 }
