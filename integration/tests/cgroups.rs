@@ -185,6 +185,56 @@ on_hosts! {
     }
 }
 
+/// A container in a user namespace with its own cgroup mounted writable.
+fn delegated(config: &mut Config) {
+    config.user_namespace(100_000, 65_536);
+    config.namespace("cgroup").without_mount("/sys/fs/cgroup");
+    config.mount(json!({ "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup" }));
+}
+
+#[test]
+fn the_user_namespaces_root_may_divide_its_cgroup() {
+    differs_from!("crun", "it gives the cgroup to the user of the namespace only under systemd");
+    let sandbox = Sandbox::on(Host::V2);
+    let in_cgroup = |name: &str| format!("/sys/fs/cgroup/{name}");
+    let (below, procs) = (in_cgroup("below"), in_cgroup("below/cgroup.procs"));
+    let (freeze, control) = (in_cgroup("cgroup.freeze"), in_cgroup("cgroup.subtree_control"));
+    let operations = [
+        "mkdir",
+        &below,
+        "--",
+        "write",
+        &procs,
+        "0",
+        "--",
+        "write",
+        &control,
+        "",
+        "--",
+        "open-write",
+        &freeze,
+    ];
+    assert_eq!(sandbox.attempt(&operations, delegated), [0, 0, 0, libc::EACCES]);
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_cgroup_that_is_mounted_read_only_is_not_given_away() {
+    let sandbox = Sandbox::on(Host::V2);
+    let mut container = sandbox.started(&["pause"], |config| {
+        delegated(config);
+        config.without_mount("/sys/fs/cgroup");
+        config.mount(json!({
+            "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]
+        }));
+    });
+    assert_eq!(container.line(), "ready");
+    for cgroup in cgroups_named(sandbox.id()) {
+        let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(cgroup.join("cgroup.procs")).unwrap());
+        assert_eq!(owner, 0, "{}", cgroup.display());
+    }
+}
+
 #[test]
 fn a_limit_that_the_host_cannot_set_is_an_error() {
     if Host::V2.has_controller("pids") {

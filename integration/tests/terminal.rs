@@ -45,9 +45,11 @@ fn the_master_is_sent_before_create_returns_and_the_slave_is_on_the_standard_str
     if runtime().is_ours() {
         // runc sends the name of the multiplexer; nobody depends on the text.
         assert_eq!(name, "/dev/pts/0");
-        // runc leaves this to its clients.
-        assert_eq!(report["terminal"]["onlcr"], false);
     }
+    assert_eq!(
+        report["terminal"]["onlcr"], true,
+        "Docker's client shows the output on a terminal in raw mode"
+    );
     for fd in ["0", "1", "2"] {
         assert_eq!(report["fds"][fd], "/dev/pts/0");
     }

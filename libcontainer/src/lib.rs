@@ -41,7 +41,7 @@ mod sys;
 pub use bundle::Bundle;
 pub use container::{
     Container, CreateOptions, Delete, Event, Exec, ExecOptions, ExitStatus, Runtime, Signals, State, Stats,
-    Stdio, Watch,
+    Stdio, Update, Watch,
 };
 pub use error::{Error, ErrorKind, HookEnd, HookFailure, Result, StepFailure};
 pub use id::ContainerId;

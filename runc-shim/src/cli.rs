@@ -1,8 +1,8 @@
 //! The command line: how it is read, and the options that stand before the command.
 //!
 //! Options are written `--name VALUE`, `--name=VALUE`, or `-n VALUE` for the few that have a letter, and may
-//! stand before or after the container's name. Go's `-name` is refused instead of being read as a row of
-//! letters: `-bundle` would silently become `-b undle`.
+//! stand before or after the container's name. As in Go, by which runc reads its command line, one dash does for a long
+//! name, too: Cloud Foundry's Garden calls runtimes that way. So letters cannot be put together, nor with a value.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -18,6 +18,10 @@ use crate::{log, messages};
 pub(crate) struct Arguments {
     parser: lexopt::Parser,
     only_words: bool,
+    /// What follows the name of an option with one dash, `-name=VALUE`.
+    attached: Option<OsString>,
+    /// The option that was read last.
+    flag: String,
 }
 
 /// One argument.
@@ -31,7 +35,7 @@ pub(crate) enum Token {
 
 impl Arguments {
     pub(crate) fn from_env() -> Self {
-        Self { parser: lexopt::Parser::from_env(), only_words: false }
+        Self { parser: lexopt::Parser::from_env(), only_words: false, attached: None, flag: String::new() }
     }
 
     /// `runc` if the executable was called by that name, else this program's own name.
@@ -44,28 +48,51 @@ impl Arguments {
 
     /// The next argument.
     pub(crate) fn next(&mut self) -> Result<Option<Token>, Failure> {
-        self.refuse_long_with_one_dash()?;
+        if let Some(value) = self.attached.take() {
+            return Err(Failure::Usage(messages::value_needless(&value)));
+        }
+        if let Some(name) = self.long_with_one_dash() {
+            return if name == "help" {
+                Err(Failure::HelpAsked)
+            } else {
+                Ok(Some(self.flag(format!("--{name}"))))
+            };
+        }
         let token = match self.parser.next().map_err(wrong)? {
             None => return Ok(None),
             Some(Arg::Long("help") | Arg::Short('h')) => return Err(Failure::HelpAsked),
-            Some(Arg::Long(name)) => Token::Flag(format!("--{name}")),
-            Some(Arg::Short(letter)) => Token::Flag(format!("-{letter}")),
+            Some(Arg::Long(name)) => {
+                let flag = format!("--{name}");
+                self.flag(flag)
+            }
+            Some(Arg::Short(letter)) => self.flag(format!("-{letter}")),
             Some(Arg::Value(word)) => Token::Word(word),
         };
         Ok(Some(token))
     }
 
-    fn refuse_long_with_one_dash(&mut self) -> Result<(), Failure> {
-        let raw = self.parser.try_raw_args();
-        let Some(argument) = raw.as_ref().and_then(|raw| raw.peek()) else { return Ok(()) };
-        match argument.as_bytes() {
+    fn flag(&mut self, flag: String) -> Token {
+        self.flag.clone_from(&flag);
+        Token::Flag(flag)
+    }
+
+    /// Reads `-name` or `-name=VALUE`, if that is next; its name.
+    fn long_with_one_dash(&mut self) -> Option<String> {
+        // None in the midst of an argument.
+        let mut raw = self.parser.try_raw_args()?;
+        let argument = raw.peek()?.as_bytes();
+        match argument {
             b"--" => self.only_words = true,
             [b'-', first, second, ..] if !self.only_words && *first != b'-' && *second != b'=' => {
-                return Err(Failure::Usage(messages::single_dash(argument)));
+                let mut parts = argument.get(1..)?.splitn(2, |byte| *byte == b'=').map(OsStr::from_bytes);
+                let name = parts.next()?.to_string_lossy().into_owned();
+                self.attached = parts.next().map(OsStr::to_os_string);
+                raw.next();
+                return Some(name);
             }
             _ => {}
         }
-        Ok(())
+        None
     }
 
     /// All that has not been read yet, as it was written.
@@ -75,7 +102,13 @@ impl Arguments {
 
     /// The value of the option just read.
     pub(crate) fn value(&mut self) -> Result<OsString, Failure> {
-        self.parser.value().map_err(wrong)
+        match self.attached.take() {
+            Some(value) => Ok(value),
+            None => self.parser.value().map_err(|error| match error {
+                lexopt::Error::MissingValue { .. } => Failure::Usage(messages::value_missing(&self.flag)),
+                other => wrong(other),
+            }),
+        }
     }
 
     /// The value of the option just read, as a path.
@@ -90,7 +123,7 @@ impl Arguments {
 
     /// Whether the option just read is on: `--debug`, or `--debug=false`.
     pub(crate) fn switch(&mut self) -> Result<bool, Failure> {
-        match self.parser.optional_value() {
+        match self.attached.take().or_else(|| self.parser.optional_value()) {
             None => Ok(true),
             Some(value) => boolean(&value).ok_or_else(|| Failure::Usage(messages::not_boolean(&value))),
         }
@@ -109,7 +142,6 @@ pub(crate) fn unknown(flag: &str) -> Failure {
 
 fn wrong(error: lexopt::Error) -> Failure {
     Failure::Usage(match error {
-        lexopt::Error::MissingValue { option } => messages::value_missing(option.as_deref()),
         lexopt::Error::UnexpectedValue { option, value } => messages::value_unexpected(&option, &value),
         other => other.to_string(),
     })
@@ -204,7 +236,7 @@ pub(crate) fn help(program: &str) -> String {
     let mut text = format!(
         "{program} - run containers as the Open Container Initiative specifies them\n\n\
          USAGE:\n   {program} [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARGUMENTS]\n\n\
-         Long options take two dashes. '{program} COMMAND --help' explains a command.\n\nCOMMANDS:\n"
+         '{program} COMMAND --help' explains a command.\n\nCOMMANDS:\n"
     );
     let commands: Vec<_> = COMMANDS.iter().map(|command| (command.name, command.summary)).collect();
     push_rows(&mut text, &commands);

@@ -3,7 +3,8 @@ use super::*;
 impl Arguments {
     /// `line` as the arguments of a program.
     pub(crate) fn of(line: &[&str]) -> Self {
-        Self { parser: lexopt::Parser::from_args(line.iter().copied()), only_words: false }
+        let parser = lexopt::Parser::from_args(line.iter().copied());
+        Self { parser, only_words: false, attached: None, flag: String::new() }
     }
 }
 
@@ -73,13 +74,30 @@ fn rootless_takes_three_values() {
 fn mistakes_are_named_as_they_were_written() {
     assert_eq!(parse(&["--foo"]).unwrap_err(), "flag provided but not defined: --foo");
     assert_eq!(parse(&["--log"]).unwrap_err(), "flag needs an argument: --log");
-    assert!(parse(&["-root", "/r"]).unwrap_err().starts_with("flag provided but not defined: -root "));
+    assert_eq!(parse(&["-log"]).unwrap_err(), "flag needs an argument: --log");
+    assert_eq!(parse(&["-r=/r"]).unwrap_err(), "flag provided but not defined: -r");
+    assert_eq!(parse(&["-version=1", "list"]).unwrap().1, Request::Version);
 }
 
 #[test]
 fn a_long_name_after_one_dash_is_never_read_as_letters() {
-    let mut arguments = Arguments::of(&["-bundle", "/b"]);
-    assert!(arguments.next().unwrap_err().to_string().contains("--bundle"));
+    let (globals, request) =
+        parse(&["-debug=false", "-root=/r", "-log", "-l", "-systemd-cgroup", "list"]).unwrap();
+    assert!(!globals.debug && globals.systemd_cgroup);
+    assert_eq!(
+        (globals.root.as_deref(), globals.log.as_deref()),
+        (Some(Path::new("/r")), Some(Path::new("-l")))
+    );
+    assert_eq!(request, Request::Command("list".into()));
+    assert_eq!(parse(&["-help"]).unwrap().1, Request::Help);
+
+    let mut arguments = Arguments::of(&["-bundle", "/b", "-b/c", "-d=x", "-it=y", "web"]);
+    let mut flag = || arguments.next().map_err(|failure| failure.to_string());
+    assert_eq!(flag(), Ok(Some(Token::Flag("--bundle".into()))));
+    assert_eq!(flag(), Ok(Some(Token::Word("/b".into()))));
+    assert_eq!(flag(), Ok(Some(Token::Flag("--b/c".into()))));
+    assert_eq!(flag(), Ok(Some(Token::Flag("-d".into()))));
+    assert!(flag().unwrap_err().contains("takes no argument"));
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn after(words: &str, error: &Error) -> String {
 
 fn wrong_status(command: &str, status: Status, error: &Error) -> String {
     match (command, status) {
-        ("kill" | "pause", _) => after("container not running", error),
+        ("kill" | "pause" | "update", _) => after("container not running", error),
         ("start", Status::Stopped) => after("cannot start a container that has stopped", error),
         ("start", Status::Running) => after("cannot start an already running container", error),
         ("exec", Status::Paused) => {
@@ -208,13 +208,12 @@ pub(crate) fn unknown_flag(flag: &str) -> String {
     format!("flag provided but not defined: {flag}")
 }
 
-pub(crate) fn single_dash(argument: &OsStr) -> String {
-    let argument = argument.to_string_lossy();
-    format!("flag provided but not defined: {argument} (a long flag takes two dashes: -{argument})")
+pub(crate) fn value_needless(value: &OsStr) -> String {
+    format!("flag takes no argument: {}", value.to_string_lossy())
 }
 
-pub(crate) fn value_missing(option: Option<&str>) -> String {
-    format!("flag needs an argument: {}", option.unwrap_or_default())
+pub(crate) fn value_missing(flag: &str) -> String {
+    format!("flag needs an argument: {flag}")
 }
 
 pub(crate) fn value_unexpected(option: &str, value: &OsStr) -> String {
@@ -247,6 +246,10 @@ pub(crate) fn no_pid_in(line: &str) -> String {
 
 pub(crate) fn not_a_number(flag: &str, value: &str) -> String {
     format!("invalid value {value:?} for flag {flag}: not a number of descriptors")
+}
+
+pub(crate) fn bad_value(flag: &str, value: &str, wanted: &str) -> String {
+    format!("invalid value {value:?} for flag {flag}: not {wanted}")
 }
 
 pub(crate) fn bad_id(what: &str, value: &str) -> String {

@@ -11,22 +11,29 @@ const DEVPTS_MAGIC: i64 = 0x1cd1;
 const PTMX: CText<'static> = CText::literal(c"/dev/pts/ptmx");
 const CONSOLE_PATH: CText<'static> = CText::literal(c"/dev/console");
 
-pub(crate) fn terminal(
-    program: &Program<'_>,
-    console: bool,
-    uid: u32,
-    (rows, columns): (u16, u16),
-) -> Result<()> {
+/// What [`crate::Step::Terminal`] says.
+pub(crate) struct Terminal {
+    pub(crate) console: bool,
+    pub(crate) plain_lines: bool,
+    pub(crate) uid: u32,
+    pub(crate) rows: u16,
+    pub(crate) columns: u16,
+}
+
+pub(crate) fn terminal(program: &Program<'_>, wanted: &Terminal) -> Result<()> {
     let root = program.slot(ROOT)?;
     let master = resolve::open(root, PTMX, O_RDWR | O_NOCTTY)?;
     if sys::file_system(master.fd())? != DEVPTS_MAGIC {
         return Err(Fault { op: Op::Verify, errno: libc::ENODEV });
     }
-    let number = sys::prepare_pty(master.fd(), rows, columns)?;
+    let number = sys::prepare_pty(master.fd(), wanted.rows, wanted.columns)?;
+    if wanted.plain_lines {
+        sys::keep_line_feeds(master.fd())?;
+    }
     let peer = sys::pty_peer(master.fd())?;
     // The group is devpts' own choice (gid=5 as a rule).
-    sys::fchown(peer.fd(), uid, u32::MAX)?;
-    if console {
+    sys::fchown(peer.fd(), wanted.uid, u32::MAX)?;
+    if wanted.console {
         let place = resolve::target(root, CONSOLE_PATH, true)?;
         let tree = sys::open_tree(peer.fd(), CText::literal(c""), libc::OPEN_TREE_CLONE)?;
         sys::move_mount(tree.fd(), place.fd())?;

@@ -8,6 +8,12 @@ use crate::program::{Program, Text};
 use crate::slot::ROOT;
 use crate::{Fault, Result, resolve, sys};
 
+/// Makes the working folder if it is missing. What hinders that shows again, and is told, when it is entered.
+pub(crate) fn make(program: &Program<'_>, path: Text) -> Result<()> {
+    let (root, path) = (program.slot(ROOT)?, program.text(path)?);
+    resolve::target(root, path, false).map(drop).or(Ok(()))
+}
+
 /// Enters the working folder as root. `false` if root may not (NFS, FUSE), but the user may be able to.
 pub(crate) fn enter(program: &Program<'_>, path: Text, make: bool) -> Result<bool> {
     let path = program.text(path)?;

@@ -174,8 +174,8 @@ impl<'a> Context<'_, 'a> {
                 device::node(program, &mut self.parent, &device::Node { path, mode, device, uid, gid })
             }
             Step::Link { path, target } => device::link(program, &mut self.parent, path, target),
-            Step::Terminal { console, uid, rows, columns } => {
-                console::terminal(program, console, uid, (rows, columns))
+            Step::Terminal { console, plain_lines, uid, rows, columns } => {
+                console::terminal(program, &console::Terminal { console, plain_lines, uid, rows, columns })
             }
             Step::Pivot => pivot::pivot(program),
             Step::MoveRoot => pivot::move_root(program),
@@ -197,6 +197,7 @@ impl<'a> Context<'_, 'a> {
             Step::MemoryPolicy { mode, nodes } => {
                 self.program.words(nodes).and_then(|nodes| sys::set_mempolicy(mode, nodes))
             }
+            Step::MakeCwd { path } => cwd::make(self.program, path),
             Step::Cwd { path, make } => {
                 cwd::enter(self.program, path, make).map(|entered| self.entered = entered)
             }

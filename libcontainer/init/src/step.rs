@@ -212,6 +212,8 @@ pub enum Step {
     Terminal {
         /// Whether it becomes the container's `/dev/console` as well.
         console: bool,
+        /// Whether line feeds pass through it as they are, for a reader whose own terminal returns the carriage.
+        plain_lines: bool,
         /// The owner of the terminal.
         uid: u32,
         /// Rows, 0 for unknown.
@@ -284,6 +286,11 @@ pub enum Step {
         mode: u32,
         /// A bit mask in 64-bit words.
         nodes: Words,
+    },
+    /// Makes the working folder if it is missing, as long as the root is writable.
+    MakeCwd {
+        /// Where.
+        path: Text,
     },
     /// Enters the working folder.
     Cwd {

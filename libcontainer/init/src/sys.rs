@@ -543,27 +543,31 @@ pub fn loopback_up() -> Result<()> {
     unsafe { ioctl(socket.fd(), libc::SIOCSIFFLAGS, &mut request) }.map(drop)
 }
 
-/// Unlocks the terminal behind master side `fd`, clears `ONLCR`, sets its size if one is given; returns its number.
+/// Unlocks the terminal behind master side `fd`, sets its size if one is given; returns its number.
 pub fn prepare_pty(fd: i32, rows: u16, columns: u16) -> Result<u32> {
     let mut unlock: c_int = 0;
     let mut number: c_int = 0;
-    // SAFETY: termios is plain data, for which all-zero bytes are a value.
-    let mut settings: libc::termios = unsafe { zeroed() };
     // SAFETY: TIOCSPTLCK reads and TIOCGPTN writes an int.
     unsafe { ioctl(fd, libc::TIOCSPTLCK, &mut unlock) }?;
     // SAFETY: as above.
     unsafe { ioctl(fd, libc::TIOCGPTN, &mut number) }?;
-    // SAFETY: TCGETS writes and TCSETS reads the kernel's struct termios, which is a prefix of libc's.
-    unsafe { ioctl(fd, libc::TCGETS, &mut settings) }?;
-    settings.c_oflag &= !libc::ONLCR;
-    // SAFETY: as above.
-    unsafe { ioctl(fd, libc::TCSETS, &mut settings) }?;
     if rows != 0 || columns != 0 {
         let mut size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: TIOCSWINSZ reads a struct winsize.
         unsafe { ioctl(fd, libc::TIOCSWINSZ, &mut size) }?;
     }
     Ok(number as u32)
+}
+
+/// Clears `ONLCR`: a line feed does not become a carriage return and a line feed.
+pub fn keep_line_feeds(fd: i32) -> Result<()> {
+    // SAFETY: termios is plain data, for which all-zero bytes are a value.
+    let mut settings: libc::termios = unsafe { zeroed() };
+    // SAFETY: TCGETS writes and TCSETS reads the kernel's struct termios, which is a prefix of libc's.
+    unsafe { ioctl(fd, libc::TCGETS, &mut settings) }?;
+    settings.c_oflag &= !libc::ONLCR;
+    // SAFETY: as above.
+    unsafe { ioctl(fd, libc::TCSETS, &mut settings) }.map(drop)
 }
 
 /// The other side of the terminal whose master is `master` (`TIOCGPTPEER`): no path is involved.

@@ -41,6 +41,23 @@ impl Created {
         &self.made
     }
 
+    /// Opens the cgroups anew, makes those that are gone, and has controllers enabled.
+    ///
+    /// # Errors
+    /// Failures of the system calls.
+    pub fn reopen(&mut self, placement: &Placement, controllers: &Controllers) -> Result<(), CgroupError> {
+        let mut opened = Vec::with_capacity(placement.groups.len());
+        for group in &placement.groups {
+            let dir = match Dir::open_if_exists(&group.dir())? {
+                Some(dir) => dir,
+                None => make(group, &mut self.made)?,
+            };
+            opened.push(prepare(group, dir, controllers)?);
+        }
+        self.cgroups = Cgroups::new(opened);
+        Ok(())
+    }
+
     /// Keeps what was made and gives up the means to undo it.
     #[must_use]
     pub fn keep(self) -> Cgroups {
@@ -84,18 +101,23 @@ fn create_all(
     let mut opened = Vec::with_capacity(placement.groups.len());
     for group in &placement.groups {
         let dir = make(group, made)?;
-        if group.unified {
-            enable(group, &dir, controllers)?;
-            refuse_threaded(group, &dir)?;
-        }
-        if group.controllers.iter().any(|name| name == "cpuset") {
-            // A process cannot join while these are empty, and they start empty on v1.
-            inherit(&dir, &group.mount, "cpuset.cpus")?;
-            inherit(&dir, &group.mount, "cpuset.mems")?;
-        }
-        opened.push(Opened { dir, controllers: group.controllers.clone(), unified: group.unified });
+        opened.push(prepare(group, dir, controllers)?);
     }
     Ok(opened)
+}
+
+/// Makes a cgroup one that processes can be in.
+fn prepare(group: &Group, dir: Dir, controllers: &Controllers) -> Result<Opened, CgroupError> {
+    if group.unified {
+        enable(group, &dir, controllers)?;
+        refuse_threaded(group, &dir)?;
+    }
+    if group.controllers.iter().any(|name| name == "cpuset") {
+        // A process cannot join while these are empty, and they start empty on v1.
+        inherit(&dir, &group.mount, "cpuset.cpus")?;
+        inherit(&dir, &group.mount, "cpuset.mems")?;
+    }
+    Ok(Opened { dir, controllers: group.controllers.clone(), unified: group.unified })
 }
 
 /// Makes one cgroup; its parents are looked at only if they turn out to be missing.

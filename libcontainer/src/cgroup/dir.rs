@@ -3,7 +3,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Uid, chownat, openat2};
 use rustix::io::Errno;
 
 use super::CgroupError;
@@ -88,6 +88,13 @@ impl Dir {
             Ok(_) => Ok(()),
             Err(errno) => Err(self.error("write", errno).in_file(file).with_value(value)),
         }
+    }
+
+    /// Gives a control file, or with an empty name the cgroup itself, to a user.
+    pub(super) fn give(&self, file: &str, uid: u32) -> Result<(), CgroupError> {
+        let flags = AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW;
+        chownat(&self.fd, file, Some(Uid::from_raw(uid)), None, flags)
+            .map_err(|errno| self.error("fchownat", errno).in_file(file))
     }
 
     /// The names of the cgroups in this one.

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use super::Write;
 use crate::error::describe_errno;
 use crate::{Error, ErrorKind};
 
@@ -48,6 +49,16 @@ pub enum CgroupError {
         /// What was found, or not found.
         reason: String,
     },
+    /// systemd could not do what it was asked for.
+    #[error("{}systemd: {what}: {reason}", prefix(pointer.as_deref()))]
+    Systemd {
+        /// JSON pointer of the configuration value that it refuses, where it says which.
+        pointer: Option<String>,
+        /// What it was asked for.
+        what: String,
+        /// Its answer, or why there was none.
+        reason: String,
+    },
     /// The cgroup did not reach the wanted state before the deadline.
     #[error("{}: {what} within {seconds} s", path.display())]
     TimedOut {
@@ -57,6 +68,14 @@ pub enum CgroupError {
         what: &'static str,
         /// How long was waited.
         seconds: f32,
+    },
+    /// One of several changes was refused when others were in force already.
+    #[error("{error} (changed before that: {})", changed.join(", "))]
+    Partly {
+        /// The refusal.
+        error: Box<CgroupError>,
+        /// JSON pointers of the values that are in force.
+        changed: Vec<String>,
     },
     /// A control file does not hold what the kernel documents.
     #[error("{}: unexpected contents: {found:?}", path.display())]
@@ -113,6 +132,10 @@ impl fmt::Display for SystemFailure {
 
 impl std::error::Error for SystemFailure {}
 
+fn prefix(pointer: Option<&str>) -> String {
+    pointer.map_or_else(String::new, |pointer| format!("{pointer}: "))
+}
+
 impl CgroupError {
     /// JSON pointer of the configuration value that is to blame, if one is.
     #[must_use]
@@ -120,6 +143,8 @@ impl CgroupError {
         match self {
             Self::Unsupported { pointer, .. } | Self::Invalid { pointer, .. } => Some(pointer),
             Self::System(failure) => failure.pointer.as_deref(),
+            Self::Systemd { pointer, .. } => pointer.as_deref(),
+            Self::Partly { error, .. } => error.pointer(),
             _ => None,
         }
     }
@@ -129,8 +154,16 @@ impl CgroupError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::System(failure) => Some(failure.errno),
+            Self::Partly { error, .. } => error.errno(),
             _ => None,
         }
+    }
+
+    /// Tells that these writes were done before this happened.
+    pub(super) fn after<'w>(self, done: impl IntoIterator<Item = &'w Write>) -> Self {
+        let mut changed: Vec<_> = done.into_iter().map(|write| write.pointer.clone()).collect();
+        changed.dedup();
+        if changed.is_empty() { self } else { Self::Partly { error: Box::new(self), changed } }
     }
 
     pub(super) fn unsupported(pointer: impl Into<String>, reason: impl Into<String>) -> Self {

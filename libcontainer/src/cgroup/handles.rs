@@ -5,7 +5,7 @@ use rustix::io::Errno;
 
 use super::devices::{Devices, Instruction};
 use super::dir::Dir;
-use super::{CgroupError, Missing, Placement, Write, bpf};
+use super::{CgroupError, Missing, Placement, Write, bpf, devices};
 
 /// The open cgroups of a container.
 #[derive(Debug)]
@@ -51,26 +51,56 @@ impl Cgroups {
     /// The cgroup in the unified hierarchy, for `CLONE_INTO_CGROUP`.
     #[must_use]
     pub fn unified(&self) -> Option<BorrowedFd<'_>> {
-        self.0.iter().find(|group| group.unified).map(|group| group.dir.as_fd())
+        self.unified_dir().map(Dir::as_fd)
     }
 
     /// Writes limits, in order.
+    ///
+    /// # Errors
+    /// The first write that fails, with its JSON pointer.
+    pub fn apply(&self, writes: &[Write]) -> Result<(), CgroupError> {
+        writes.iter().try_for_each(|write| self.write(write))
+    }
+
+    /// Changes limits that are in force.
     ///
     /// The kernel checks some values against each other's current ones (a memory limit against the
     /// sum with swap, a quota against its period and burst), so that the right order depends on
     /// what is in force. A value that is refused for that is tried once more after the others.
     ///
     /// # Errors
-    /// The first write that fails for good, with its JSON pointer.
-    pub fn apply(&self, writes: &[Write]) -> Result<(), CgroupError> {
-        let mut again = Vec::new();
+    /// The first write that fails for good, with the pointers of those that did not.
+    pub(super) fn change(&self, writes: &[Write]) -> Result<(), CgroupError> {
+        let (mut done, mut again) = (Vec::new(), Vec::new());
         for write in writes {
             match self.write(write) {
+                Ok(()) => done.push(write),
                 Err(error) if error.errno() == Some(Errno::INVAL) => again.push(write),
-                result => result?,
+                Err(error) => return Err(error.after(done)),
             }
         }
-        again.into_iter().try_for_each(|write| self.write(write))
+        for write in again {
+            if let Err(error) = self.write(write) {
+                return Err(error.after(done));
+            }
+            done.push(write);
+        }
+        Ok(())
+    }
+
+    /// The text of a control file of the cgroup in the unified hierarchy, if it has that file.
+    pub(super) fn read_v2(&self, file: &str) -> Result<Option<String>, CgroupError> {
+        self.unified_dir().map_or(Ok(None), |dir| dir.read_if_exists(file))
+    }
+
+    /// The text of a control file of the v1 cgroup that has it.
+    pub(super) fn read_v1(&self, file: &str) -> Result<Option<String>, CgroupError> {
+        let mut v1 = self.0.iter().filter(|group| !group.unified);
+        v1.find_map(|group| group.dir.read_if_exists(file).transpose()).transpose()
+    }
+
+    pub(super) fn unified_dir(&self) -> Option<&Dir> {
+        self.0.iter().find(|group| group.unified).map(|group| &group.dir)
     }
 
     fn write(&self, write: &Write) -> Result<(), CgroupError> {
@@ -94,18 +124,52 @@ impl Cgroups {
         })
     }
 
-    /// Puts device rules into force.
+    /// Gives the cgroup in the unified hierarchy to a user: the folder, and the files that the kernel names for it
+    /// (cgroups(7), "Cgroups v2 delegation").
+    ///
+    /// # Errors
+    /// A file that cannot be given away.
+    pub fn delegate(&self, uid: u32) -> Result<(), CgroupError> {
+        let Some(dir) = self.unified_dir() else { return Ok(()) };
+        let named = std::fs::read_to_string("/sys/kernel/cgroup/delegate");
+        let files = named.as_deref().unwrap_or("cgroup.procs\ncgroup.subtree_control\ncgroup.threads");
+        dir.give("", uid)?;
+        // The kernel names those of all controllers, and the cgroup has some.
+        files.lines().filter(|file| !file.contains('/')).try_for_each(|file| match dir.give(file, uid) {
+            Err(error) if error.errno() == Some(Errno::NOENT) => Ok(()),
+            given => given,
+        })
+    }
+
+    /// Puts device rules into force, in the place of those that are.
     ///
     /// # Errors
     /// A write, or the loading or attaching of the program, that the kernel refuses.
     pub fn restrict_devices(&self, devices: &Devices) -> Result<(), CgroupError> {
+        let program = match devices {
+            Devices::Writes(writes) => return self.apply(writes),
+            Devices::Unrestricted => None,
+            Devices::Program(program) => Some(program.as_slice()),
+        };
+        match (self.unified_dir(), program) {
+            (Some(dir), program) => attach(dir, program),
+            (None, None) => Ok(()),
+            (None, Some(_)) => Err(CgroupError::host("the container has no cgroup in the unified hierarchy")),
+        }
+    }
+
+    /// As [`Self::restrict_devices`] for a container that runs: what is equal stays untouched, so that no device is
+    /// denied in between that both the old and the new rules allow.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub(super) fn replace_devices(&self, devices: &Devices) -> Result<(), CgroupError> {
         match devices {
-            Devices::Unrestricted => Ok(()),
-            Devices::Writes(writes) => self.apply(writes),
-            Devices::Program(program) => match self.0.iter().find(|group| group.unified) {
-                Some(group) => attach(&group.dir, program),
-                None => Err(CgroupError::host("the container has no cgroup in the unified hierarchy")),
-            },
+            Devices::Writes(writes) => {
+                let current = self.read_v1("devices.list")?.unwrap_or_default();
+                self.apply(&devices::v1::transition(&current, writes))
+            }
+            Devices::Unrestricted | Devices::Program(_) => self.restrict_devices(devices),
         }
     }
 
@@ -172,7 +236,9 @@ fn write_hint(errno: Errno) -> Option<&'static str> {
     }
 }
 
-fn attach(dir: &Dir, program: &[Instruction]) -> Result<(), CgroupError> {
+/// Replaces the device program that this library attached, if it did, by another one or by none. Programs of others
+/// keep their say.
+fn attach(dir: &Dir, program: Option<&[Instruction]>) -> Result<(), CgroupError> {
     let failed = |operation| {
         move |errno| {
             let hint = match errno {
@@ -185,6 +251,10 @@ fn attach(dir: &Dir, program: &[Instruction]) -> Result<(), CgroupError> {
             dir.error(operation, errno).with_pointer("/linux/resources/devices").with_hint(hint)
         }
     };
-    let loaded = bpf::load(program).map_err(failed("bpf(BPF_PROG_LOAD)"))?;
-    bpf::attach(dir.as_fd(), &loaded).map_err(failed("bpf(BPF_PROG_ATTACH)"))
+    let mut old = bpf::attached(dir.as_fd()).map_err(failed("bpf(BPF_PROG_QUERY)"))?.into_iter();
+    if let Some(program) = program {
+        let loaded = bpf::load(program).map_err(failed("bpf(BPF_PROG_LOAD)"))?;
+        bpf::attach(dir.as_fd(), &loaded, old.next().as_ref()).map_err(failed("bpf(BPF_PROG_ATTACH)"))?;
+    }
+    old.try_for_each(|old| bpf::detach(dir.as_fd(), &old)).map_err(failed("bpf(BPF_PROG_DETACH)"))
 }

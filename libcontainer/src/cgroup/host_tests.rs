@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const SOON: Duration = Duration::from_secs(10);
+pub(super) const SOON: Duration = Duration::from_secs(10);
 
 /// The cgroups of one test, removed with everything in them at its end.
-struct Place {
-    layout: Layout,
-    placement: Placement,
+pub(super) struct Place {
+    pub(super) layout: Layout,
+    pub(super) placement: Placement,
 }
 
 impl Place {
     /// Only the hierarchies that `keep` accepts; `None`, with the reason, where the test cannot run.
-    fn of(name: &str, keep: impl Fn(&Group) -> bool) -> Option<Self> {
+    pub(super) fn of(name: &str, keep: impl Fn(&Group) -> bool) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             println!("skipped: not root");
             return None;
@@ -43,11 +43,11 @@ impl Place {
         Some(Self { layout, placement })
     }
 
-    fn dirs(&self) -> Vec<PathBuf> {
+    pub(super) fn dirs(&self) -> Vec<PathBuf> {
         self.placement.dirs()
     }
 
-    fn create(&self) -> Created {
+    pub(super) fn create(&self) -> Created {
         create(&self.placement, &Controllers::default()).unwrap()
     }
 
@@ -66,26 +66,26 @@ impl Drop for Place {
     }
 }
 
-fn any(_: &Group) -> bool {
+pub(super) fn any(_: &Group) -> bool {
     true
 }
 
-fn has(controller: &'static str) -> impl Fn(&Group) -> bool {
+pub(super) fn has(controller: &'static str) -> impl Fn(&Group) -> bool {
     move |group| group.controllers.iter().any(|name| name == controller)
 }
 
-fn unified(group: &Group) -> bool {
+pub(super) fn unified(group: &Group) -> bool {
     group.unified
 }
 
 /// A process that waits for its standard input to end.
-fn waiting(script: &str) -> Child {
+pub(super) fn waiting(script: &str) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
-fn output(mut child: Child) -> String {
+pub(super) fn output(mut child: Child) -> String {
     child.stdin.take().unwrap().write_all(b"go\n").unwrap();
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
@@ -338,7 +338,7 @@ fn removing_what_is_gone_succeeds() {
 
 /// Whether a process in the cgroups may open a character device. The rules are asked before the
 /// driver, so a device that this kernel does not have fails in another way.
-fn may_open(created: &Created, numbers: (u32, u32)) -> bool {
+pub(super) fn may_open(created: &Created, numbers: (u32, u32)) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let node = folder.path().join("node");
     let device = rustix::fs::makedev(numbers.0, numbers.1);
@@ -406,8 +406,8 @@ fn limits_are_what_the_kernel_reads_back_in_either_order_of_change() {
             "cpu": {"shares": 512, "quota": mebibytes * 1000, "period": 100_000, "cpus": "0", "mems": "0"},
             "pids": {"limit": 7}
         }));
-        created.cgroups().apply(&writes.early).unwrap();
-        created.cgroups().apply(&writes.late).unwrap();
+        created.cgroups().change(&writes.early).unwrap();
+        created.cgroups().change(&writes.late).unwrap();
         assert_eq!(read("memory", "memory.limit_in_bytes"), bytes.to_string());
         assert_eq!(read("memory", "memory.soft_limit_in_bytes"), (bytes / 2).to_string());
         assert_eq!(read("cpu", "cpu.shares"), "512");

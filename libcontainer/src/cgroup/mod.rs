@@ -25,6 +25,8 @@ mod place;
 mod processes;
 mod remove;
 pub mod stats;
+pub mod systemd;
+mod update;
 mod wait;
 mod writes;
 
@@ -36,6 +38,7 @@ pub use freezer::{freeze, is_frozen, thaw};
 pub use handles::{Cgroups, open_unified};
 pub(crate) use layout::unescape;
 pub use layout::{Hierarchy, Layout, LayoutKind, Unified};
+pub(crate) use limits::KERNEL_MEMORY;
 pub use limits::{
     BlockIo, Bound, Cpu, Cpuset, DeviceNumber, DeviceWeight, HugePages, InterfacePriority, Limits, Memory,
     Network, Rdma, Throttle, ThrottleKind, UnifiedFile,
@@ -44,6 +47,7 @@ pub use oom::{Oom, OomWatch, oom_kills};
 pub use place::{Group, Placement, place};
 pub use processes::{Found, find, kill_all, processes, signal_all};
 pub use remove::remove;
+pub use update::update;
 pub use writes::{Missing, Write, Writes, writes};
 
 #[cfg(test)]

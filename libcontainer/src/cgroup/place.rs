@@ -89,6 +89,38 @@ pub fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str) -> Result<Pl
     Ok(Placement { groups })
 }
 
+/// Finds the place of a container that exists by its `dirs`, and the part of the host's layout that it is in.
+pub(super) fn existing(host: Layout, dirs: &[PathBuf]) -> (Layout, Placement) {
+    let mut mounts: Vec<_> = host.v1.iter().map(|hierarchy| hierarchy.mount.clone()).collect();
+    mounts.extend(host.v2.iter().map(|unified| unified.mount.clone()));
+    let path_below = |mount: &PathBuf| {
+        dirs.iter().find_map(|dir| {
+            // The mount of one hierarchy may be below that of another.
+            let longest = mounts
+                .iter()
+                .filter(|mount| dir.starts_with(mount))
+                .max_by_key(|path| path.as_os_str().len());
+            let path = dir.strip_prefix(longest.filter(|longest| *longest == mount)?).ok()?;
+            path.to_str().map(str::to_owned)
+        })
+    };
+    let mut layout = Layout::default();
+    let mut groups = Vec::new();
+    for hierarchy in host.v1 {
+        let Some(path) = path_below(&hierarchy.mount) else { continue };
+        let (mount, controllers) = (hierarchy.mount.clone(), hierarchy.controllers.clone());
+        groups.push(Group { mount, path, controllers, unified: false });
+        layout.v1.push(hierarchy);
+    }
+    if let Some(unified) = host.v2
+        && let Some(path) = path_below(&unified.mount)
+    {
+        groups.push(Group { mount: unified.mount.clone(), path, controllers: Vec::new(), unified: true });
+        layout.v2 = Some(unified);
+    }
+    (layout, Placement { groups })
+}
+
 fn join_own(own: &str, wanted: &str) -> Result<String, CgroupError> {
     let climbs = own.split('/').any(|part| part == "..");
     match clean(own) {
@@ -163,6 +195,16 @@ mod tests {
         assert_eq!(placement.unified(), Some("/cg/u/web".into()));
         let pure = Layout { v1: layout.v1, v2: None };
         assert_eq!(place(&pure, None, "web").unwrap().unified(), None);
+    }
+
+    #[test]
+    fn the_place_of_a_container_that_exists_is_found_again() {
+        let layout = Layout { v1: vec![v1("/cg", "/"), v1("/cg/mem", "/job")], v2: v2("/cg/u", Some("/x")) };
+        let placement = place(&layout, Some("a/b"), "web").unwrap();
+        assert_eq!(existing(layout.clone(), &placement.dirs()), (layout.clone(), placement.clone()));
+        let (some, found) = existing(layout.clone(), &placement.dirs()[1..2]);
+        assert_eq!((some.v1.len(), some.v2, found.groups), (1, None, placement.groups[1..2].to_vec()));
+        assert_eq!(existing(layout, &[]).1, Placement { groups: Vec::new() });
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::record::Stored;
 use super::store::{Claim, Folder, PATIENCE, Reading, not_found};
 use super::watch::leave_last_words;
 use super::{Container, Delete, Status, cgroups};
+use crate::cgroup::systemd::Manager;
 use crate::launch::hooks::run_poststop;
 use crate::sys::pidfd::Process;
 use crate::{Error, ErrorKind, Result, resctrl};
@@ -74,9 +75,24 @@ fn tear_down(claim: &Claim, stored: &Stored, how: Delete) -> Result<()> {
     });
     errors.extend(end_processes(stored, how, init.as_ref()).err());
     errors.extend(leave_last_words(claim, stored).err());
+    errors.extend(stop_unit(stored, how).err());
     errors.extend(cgroups::remove(&stored.cgroups).err());
     errors.extend(resctrl::remove(&stored.resctrl.own).err());
     collected(errors)
+}
+
+/// Has systemd forget the scope. Its processes have ended, unless some joined from outside.
+fn stop_unit(stored: &Stored, how: Delete) -> Result<()> {
+    let Some(unit) = &stored.unit else { return Ok(()) };
+    match Manager::connect(unit.user) {
+        Ok(mut systemd) => Ok(systemd.stop(unit)?),
+        // What systemd does not hear of now it sees when the cgroup goes.
+        Err(error) if how == Delete::Force => {
+            tracing::warn!(%error, unit = unit.name, "leaving a scope to systemd");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) fn end_processes(stored: &Stored, how: Delete, init: Option<&Process>) -> Result<()> {

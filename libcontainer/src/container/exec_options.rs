@@ -145,6 +145,14 @@ impl ExecOptions {
         self
     }
 
+    /// Leaves line feeds of the terminal as they are, for a reader that shows them on a terminal which returns the
+    /// carriage itself. Otherwise the terminal does it, as every new one.
+    #[must_use]
+    pub fn plain_lines(mut self, yes: bool) -> Self {
+        self.plan.plain_lines = yes;
+        self
+    }
+
     /// Unix socket that receives a pidfd of the process.
     #[must_use]
     pub fn pidfd_socket(mut self, path: impl Into<PathBuf>) -> Self {

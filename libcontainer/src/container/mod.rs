@@ -18,6 +18,7 @@ mod resctrl_tests;
 mod start;
 mod state;
 pub(crate) mod store;
+mod update;
 mod watch;
 
 pub use exec::Exec;
@@ -25,6 +26,7 @@ pub use exec_options::{ExecOptions, Stdio};
 pub use handle::Container;
 pub use options::{CreateOptions, Delete, Signals};
 pub use state::State;
+pub use update::Update;
 pub use watch::{Event, Stats, Watch};
 
 use std::path::{Path, PathBuf};
@@ -139,8 +141,8 @@ impl Runtime {
         at_once: bool,
         purpose: Purpose,
     ) -> Result<(Plan, Handles)> {
-        let (facts, handles) = facts::probe(bundle.config(), purpose)?;
-        let options = options.for_plan(self.root.join(id.as_str()), bundle.path().into(), at_once)?;
+        let (facts, handles) = facts::probe(bundle.config(), purpose, options.systemd_cgroup)?;
+        let options = options.for_plan(self.root.join(id.as_str()), bundle.path().into(), at_once);
         let request = Request { id: id.as_str(), config: bundle.config(), options: &options, facts: &facts };
         let plan = planner::plan(&request).map_err(|error| match error.kind() {
             ErrorKind::InvalidSpec { .. } | ErrorKind::Unsupported { .. } => {

@@ -6,6 +6,7 @@ use crate::{Error, ErrorKind, Result, planner};
 #[derive(Clone, Debug, Default)]
 pub struct CreateOptions {
     pub(crate) console_socket: Option<PathBuf>,
+    pub(crate) plain_lines: bool,
     pub(crate) pidfd_socket: Option<PathBuf>,
     pub(crate) pid_file: Option<PathBuf>,
     pub(crate) no_pivot: bool,
@@ -24,6 +25,14 @@ impl CreateOptions {
     #[must_use]
     pub fn console_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.console_socket = Some(path.into());
+        self
+    }
+
+    /// Leaves line feeds of the terminal as they are, for a reader that shows them on a terminal which returns the
+    /// carriage itself. Otherwise the terminal does it, as every new one.
+    #[must_use]
+    pub fn plain_lines(mut self, yes: bool) -> Self {
+        self.plain_lines = yes;
         self
     }
 
@@ -93,23 +102,14 @@ impl CreateOptions {
         check_preserved(self.preserve_fds)
     }
 
-    /// As the planner takes them: paths absolute, and an error for what this version cannot do.
-    pub(super) fn for_plan(
-        &self,
-        state: PathBuf,
-        bundle: PathBuf,
-        at_once: bool,
-    ) -> Result<planner::Options> {
-        if self.systemd_cgroup {
-            let message = "the systemd cgroup driver (--systemd-cgroup) is not supported by this version; \
-                           configure the client for cgroupfs";
-            return Err(Error::new(ErrorKind::Unsupported { pointer: String::new() }, message));
-        }
-        Ok(planner::Options {
+    /// As the planner takes them: paths absolute.
+    pub(super) fn for_plan(&self, state: PathBuf, bundle: PathBuf, at_once: bool) -> planner::Options {
+        planner::Options {
             state,
             bundle,
             at_once,
             console_socket: self.console_socket.clone(),
+            plain_lines: self.plain_lines,
             pidfd_socket: self.pidfd_socket.clone(),
             pid_file: self.pid_file.clone(),
             no_pivot: self.no_pivot,
@@ -118,7 +118,7 @@ impl CreateOptions {
             listen_fds: self.listen_fds,
             listen_names: self.listen_names.clone(),
             ..planner::Options::default()
-        })
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::systemd::Unit;
 use crate::resctrl::Membership;
 use crate::seccomp::Listener;
 use crate::spec::Hook;
@@ -33,6 +34,9 @@ pub(crate) struct Stored {
     pub(crate) init: Option<Init>,
     /// The container's cgroup: one folder, or one per v1 hierarchy.
     pub(crate) cgroups: Vec<PathBuf>,
+    /// The scope that systemd has made of the container, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unit: Option<Unit>,
     /// The container's resource groups.
     #[serde(default)]
     pub(crate) resctrl: Membership,
@@ -159,6 +163,7 @@ pub(super) mod tests {
             phase: Phase::Created,
             init: None,
             cgroups: Vec::new(),
+            unit: None,
             resctrl: Membership::default(),
             own_pid_namespace: true,
             has_process: true,

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
+use super::record::Stored;
+use super::store::PATIENCE;
+use super::update::change_groups;
 use super::{Container, Delete};
 use crate::facts::{self, Handles};
 use crate::launch::{Launch, create};
@@ -49,7 +52,7 @@ impl Fixture {
 
     /// As on a host whose resctrl file system is this folder.
     fn plan(&self) -> (Plan, Handles) {
-        let (mut facts, handles) = facts::probe(&self.config, facts::Purpose::Create).unwrap();
+        let (mut facts, handles) = facts::probe(&self.config, facts::Purpose::Create, false).unwrap();
         let class = self.config.intel_rdt.as_ref().unwrap().class.as_deref();
         facts.resctrl = Some(resctrl::look(self.path("resctrl"), class).unwrap());
         let options = Options { state: self.path("root").join(self.id.as_str()), ..Options::default() };
@@ -99,4 +102,31 @@ fn a_failed_create_takes_its_groups_away() {
     assert!(error.to_string().contains("/root/path"), "{error}");
     assert!(!error.to_string().contains("undoing"), "{error}");
     assert_eq!(fs::read_dir(fixture.path("resctrl/mon_groups")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_update_changes_the_class_or_gives_one() {
+    let Some(fixture) = Fixture::new(&json!({"schemata": ["L3:0=f"]})) else { return };
+    let (plan, handles) = fixture.plan();
+    let container = fixture.launch(&plan, handles).unwrap();
+    let class = fixture.path("resctrl").join(fixture.id.as_str());
+    let claim = container.folder().unwrap().lock(PATIENCE).unwrap();
+    let mut stored = container.current(claim.folder()).unwrap();
+    let change = |stored: &mut Stored, line: &str| {
+        change_groups(&claim, stored, fixture.path("resctrl"), vec![line.to_owned()]).unwrap();
+        fs::read_to_string(class.join("schemata")).unwrap()
+    };
+    assert_eq!(change(&mut stored, "L3:0=1"), "L3:0=1\n");
+
+    // As if it had been created without.
+    empty(&class);
+    fs::remove_dir(&class).unwrap();
+    stored.resctrl = resctrl::Membership::default();
+    assert_eq!(change(&mut stored, "MB:0=20"), "MB:0=20\n");
+    let pid = container.state().unwrap().pid.to_string();
+    assert_eq!(fs::read_to_string(class.join("tasks")).unwrap(), pid);
+    empty(&class);
+    drop(claim);
+    container.delete(Delete::Force).unwrap();
+    assert!(!class.exists(), "delete knows of the new class");
 }

@@ -19,8 +19,10 @@ pub use container::{Container, Member};
 pub use probe::probe;
 
 pub(crate) use container::{Look, probe as probe_container};
+pub(crate) use resctrl::root as resctrl_root;
 
 use crate::cgroup::Layout;
+use crate::cgroup::systemd::{Manager, Systemd};
 use crate::spec::{Config, Membership};
 use crate::sys::pidfd::Process;
 
@@ -70,6 +72,9 @@ pub struct Facts {
     /// The resctrl file system, if there is one; asked only if the configuration has an `/linux/intelRdt`.
     #[serde(default)]
     pub resctrl: Option<crate::resctrl::Resctrl>,
+    /// The systemd that is to make the cgroup, if one is.
+    #[serde(default)]
+    pub systemd: Option<Systemd>,
     /// The container that a program is to be executed in; asked only then, and most of the rest is not.
     #[serde(default)]
     pub container: Option<Container>,
@@ -122,6 +127,8 @@ pub struct Handles {
     pub(crate) sources: BTreeMap<usize, Source>,
     pub(crate) devices: BTreeMap<PathBuf, OwnedFd>,
     pub(crate) namespaces: BTreeMap<u32, OwnedFd>,
+    /// The connection to systemd.
+    pub(crate) systemd: Option<Manager>,
     /// The first process of the container that a program is to be executed in.
     pub(crate) container: Option<Process>,
     /// What the program gets as its standard streams.

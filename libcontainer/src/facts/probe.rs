@@ -13,17 +13,19 @@ use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set}
 
 use super::devices::{self, Devices};
 use super::{Facts, Handles, PathFact, Purpose, Source, Unprivileged, network, resctrl};
+use crate::cgroup::systemd::{Manager, Systemd};
 use crate::cgroup::{self, Layout};
 use crate::spec::{Config, Membership, MountKind, Namespaces};
 use crate::sys::namespace;
 use crate::{Error, ErrorKind, Result};
 
-/// Asks the host what the planner needs to know for `config`.
+/// Asks the host what the planner needs to know for `config`; `by_systemd` if systemd is to make the cgroup.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidSpec`] for a namespace that cannot be joined, [`ErrorKind::Os`] if the host cannot be asked.
+/// [`ErrorKind::InvalidSpec`] for a namespace that cannot be joined, [`ErrorKind::Os`] if the host cannot be asked,
+/// [`ErrorKind::Unsupported`] if systemd is needed and cannot be reached.
 /// A bind source or root file system that is missing is a fact, not an error.
-pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
+pub fn probe(config: &Config, purpose: Purpose, by_systemd: bool) -> Result<(Facts, Handles)> {
     let mut handles = Handles::default();
     let root = look(&config.root.path).keep(&mut handles.root);
     let mut sources = BTreeMap::new();
@@ -43,7 +45,9 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
     let Devices { devices, other_devices } = devices::probe(config, nested_user, &mut handles)?;
     handles.namespaces = namespaces(&config.namespaces)?;
     let (capabilities, last_capability) = own_capabilities()?;
-    let want = cgroup::Want::needed(config.cgroups_path.as_deref());
+    let systemd = if by_systemd { Some(systemd(nested_user, &mut handles)?) } else { None };
+    // What systemd is told is no path, so nothing is relative to the caller.
+    let want = cgroup::Want::needed(config.cgroups_path.as_deref().filter(|_| !by_systemd));
     let cgroup = cgroup::detect(want)?;
     let facts = Facts {
         cgroup_denied: is_denied(&cgroup, config, nested_user),
@@ -61,9 +65,17 @@ pub fn probe(config: &Config, purpose: Purpose) -> Result<(Facts, Handles)> {
         missing_net_devices: network::missing_devices(config)?,
         resctrl: resctrl::resctrl(config)?,
         joins_own_network: network::joins_own(config, &handles.namespaces)?,
+        systemd,
         container: None,
     };
     Ok((facts, handles))
+}
+
+/// The host's systemd is root's; everybody else has one of their own. Root of a user namespace is not root to it.
+fn systemd(nested_user: bool, handles: &mut Handles) -> Result<Systemd> {
+    let is_user = nested_user || !geteuid().is_root();
+    let manager = handles.systemd.insert(Manager::connect(is_user)?);
+    Ok(manager.facts(is_user)?)
 }
 
 fn too_many_open(mount: usize) -> Error {

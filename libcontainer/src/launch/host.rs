@@ -15,7 +15,7 @@ use super::net_devices::NetDevices;
 use super::{Engine, Fault, clone, hooks, id_namespace};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
-use crate::planner::{Action, Actor, HostStep, Purpose};
+use crate::planner::{Action, Actor, HostStep, Purpose, ScopeUnit};
 use crate::spec::{Hook, HookKind, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
@@ -60,6 +60,7 @@ impl Engine<'_> {
                 self.cgroup = Some(cgroup::create(placement, controllers)?);
                 Ok(())
             }
+            HostStep::StartUnit(scope) => self.start_unit(scope),
             HostStep::LendContainer => self.lend_container(),
             HostStep::LendStreams => self.lend_streams(),
             HostStep::OpenCgroup { dirs } => {
@@ -67,9 +68,10 @@ impl Engine<'_> {
                 Ok(())
             }
             HostStep::EnterCgroup { all } => self.enter_cgroup(*all),
+            HostStep::DelegateCgroup { uid } => Ok(self.cgroups()?.delegate(*uid)?),
             HostStep::Limit(write) => Ok(self.cgroups()?.apply(std::slice::from_ref(write))?),
             HostStep::Devices(devices) => Ok(self.cgroups()?.restrict_devices(devices)?),
-            HostStep::JoinCgroup => Ok(self.cgroups()?.join_v1(self.init()?.pid().as_raw_nonzero().get())?),
+            HostStep::JoinCgroup => self.join_cgroup(),
             HostStep::CreateRdtGroup(group) => {
                 resctrl::create(group)?;
                 self.rdt_groups.push(group.path.clone());
@@ -142,6 +144,25 @@ impl Engine<'_> {
 
     pub(super) fn init(&self) -> Result<&Process> {
         self.init.as_ref().ok_or(Fault::Call("pidfd_open", Errno::SRCH))
+    }
+
+    /// The scope's cgroup is the one that was made, unless systemd has tidied that away in between: it is opened anew.
+    fn start_unit(&mut self, scope: &ScopeUnit) -> Result<()> {
+        let pid = self.init()?.pid().as_raw_nonzero().get();
+        let Some(systemd) = &mut self.launch.handles.systemd else {
+            return Err(Fault::Call("connect", Errno::NOTCONN));
+        };
+        systemd.start(&scope.unit, pid.unsigned_abs(), &scope.properties)?;
+        self.unit = Some(scope.unit.clone());
+        let created = self.cgroup.as_mut().ok_or(Fault::Call("open", Errno::BADF))?;
+        Ok(created.reopen(&scope.placement, &scope.controllers)?)
+    }
+
+    fn join_cgroup(&self) -> Result<()> {
+        let pid = self.init()?.pid().as_raw_nonzero().get();
+        // Born elsewhere, it is in the unified cgroup only if that is one of those that systemd uses.
+        let join = if self.unit.is_some() { cgroup::Cgroups::join } else { cgroup::Cgroups::join_v1 };
+        Ok(join(self.cgroups()?, pid)?)
     }
 
     fn record(&mut self, running: bool) -> Result<()> {

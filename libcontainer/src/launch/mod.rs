@@ -26,6 +26,7 @@ use libcontainer_init::{Slot, Step};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
+use crate::cgroup::systemd::Unit;
 use crate::cgroup::{self, CgroupError};
 use crate::container::record::{LateStep, LaterHooks, Phase, Stored, VERSION};
 use crate::container::store::Claim;
@@ -85,6 +86,8 @@ struct Engine<'a> {
     config: &'a [u8],
     claim: Option<Claim>,
     cgroup: Option<cgroup::Created>,
+    /// The scope that systemd has made.
+    unit: Option<Unit>,
     /// The cgroups of the container that a program is executed in.
     joined_cgroup: Option<cgroup::Cgroups>,
     /// Descriptors for the child: its copies are made by the clone, ours are dropped after it.
@@ -127,6 +130,7 @@ fn execute(launch: Launch<'_>, stored: Stored, config: &[u8]) -> Result<(Stored,
         config,
         claim: None,
         cgroup: None,
+        unit: None,
         joined_cgroup: None,
         slots: BTreeMap::new(),
         id_namespaces: Vec::new(),
@@ -161,6 +165,7 @@ fn first_record(launch: &Launch<'_>, bundle: &Bundle, no_new_keyring: bool) -> S
         phase: Phase::Creating,
         init: None,
         cgroups: launch.plan.cgroup_dirs(),
+        unit: launch.plan.unit(),
         resctrl: launch.plan.resctrl(),
         own_pid_namespace: config.namespaces.pid.membership == crate::spec::Membership::New,
         has_process: config.process.is_some(),

@@ -27,6 +27,9 @@ impl Engine<'_> {
         {
             troubles.push(Error::new(crate::ErrorKind::Os, format!("remove {}: {cause}", path.display())));
         }
+        if let (Some(unit), Some(systemd)) = (self.unit.take(), &mut self.launch.handles.systemd) {
+            troubles.extend(systemd.stop(&unit).err().map(Error::from));
+        }
         if let Some(cgroup) = self.cgroup.take() {
             troubles.extend(empty(cgroup).err());
         }

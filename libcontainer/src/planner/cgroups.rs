@@ -1,40 +1,90 @@
-//! Cgroup entries: made before the clone, so that the container is born in its place.
+//! Cgroup entries: made before the clone, so that the container is born in its place. Where systemd has its hand on them
+//! they are limited after the clone, for systemd makes no scope without a process.
 
 use super::build::Build;
-use super::entry::HostStep;
-use crate::cgroup::{self, Devices, Limits, Placement, Write, Writes};
+use super::entry::{HostStep, ScopeUnit};
+use super::idmap;
+use crate::cgroup::systemd::{Systemd, Unit};
+use crate::cgroup::{self, Controllers, Devices, Layout, Limits, Placement, Write, Writes, systemd};
+use crate::spec::{Membership, Mount, MountKind, attr};
 use crate::{Error, ErrorKind, Result};
+
+const POINTER: &str = "/linux/cgroupsPath";
 
 /// What later entries need to know of the cgroup.
 pub(super) struct Planned {
     pub(super) placement: Placement,
-    /// Limits that count processes: they are set when the container's first process is inside.
-    pub(super) late: Vec<Write>,
+    /// What the container's first process becomes a part of, if systemd has to do with it.
+    unit: Option<Box<ScopeUnit>>,
+    /// Limits that are set when the container's first process is inside: because they count processes, or because
+    /// systemd would write its own values over them.
+    late: Vec<Write>,
     /// What it may do with devices: restricted when the set-up has made its own.
     pub(super) devices: Devices,
+}
+
+impl Planned {
+    /// Whether the first process can be born in the cgroup. systemd takes only what is elsewhere.
+    pub(super) fn is_birthplace(&self) -> bool {
+        self.unit.is_none() && self.placement.unified().is_some()
+    }
 }
 
 pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     let config = build.request.config;
     let layout = &build.request.facts.cgroup;
     let limits = Limits::new(config.resources.as_ref())?;
-    let writes = cgroup::writes(&limits, layout)?;
     for pointer in &limits.memory.ignored {
-        let reason = "ignored: kernels since 5.16 have no limit of kernel memory; memory/limit counts it";
-        build.warn(*pointer, reason);
+        build.warn(*pointer, cgroup::KERNEL_MEMORY);
     }
+    if let Some(systemd) = &build.request.facts.systemd {
+        return with_unit(build, layout, systemd, &limits);
+    }
+    let writes = cgroup::writes(&limits, layout)?;
     if build.request.facts.cgroup_denied {
         return without(&writes);
     }
     let placement = cgroup::place(layout, config.cgroups_path.as_deref(), build.request.id)?;
     let controllers = writes.controllers(layout);
     let step = HostStep::CreateCgroup { placement: placement.clone(), controllers };
-    build.host_for(step, "/linux/cgroupsPath");
+    build.host_for(step, POINTER);
+    delegate(build);
     for write in writes.early {
         limit(build, write);
     }
     let devices = cgroup::devices(&limits.devices, layout)?;
-    Ok(Planned { placement, late: writes.late, devices })
+    Ok(Planned { placement, unit: None, late: writes.late, devices })
+}
+
+fn delegate(build: &mut Build<'_>) {
+    if let Some(uid) = delegate_to(build) {
+        build.host_for(HostStep::DelegateCgroup { uid }, POINTER);
+    }
+}
+
+/// The host's id of the user who gets the cgroup, by the rules of the runtime-spec ("Cgroup ownership"): on v2 alone, for
+/// a container that sees its own cgroup as the root, and may write there.
+fn delegate_to(build: &Build<'_>) -> Option<u32> {
+    const CAP_CHOWN: u64 = 1;
+    let (config, facts) = (build.request.config, build.request.facts);
+    let is_writable = |mount: &Mount| {
+        matches!(mount.kind, MountKind::Cgroup)
+            && mount.lexical_destination() == ["sys", "fs", "cgroup"]
+            && mount.attributes.set & attr::RDONLY == 0
+    };
+    let applies = facts.cgroup.v1.is_empty()
+        && facts.capabilities & CAP_CHOWN != 0
+        && config.namespaces.cgroup.membership == Membership::New
+        && config.mounts.iter().any(is_writable);
+    if !applies {
+        return None;
+    }
+    let user = config.process.as_ref().map_or(0, |process| process.uid);
+    match config.namespaces.user.membership {
+        // It is root's already.
+        Membership::Host => Some(user).filter(|user| *user != 0),
+        Membership::New | Membership::Join(_) => idmap::to_host(&config.uid_maps, user),
+    }
 }
 
 /// The container stays in the caller's cgroups, as the caller may make none and names none. Devices are not restricted
@@ -49,10 +99,48 @@ fn without(writes: &Writes) -> Result<Planned> {
         return Err(Error::new(ErrorKind::Unsupported { pointer }, message));
     }
     let placement = Placement { groups: Vec::new() };
-    Ok(Planned { placement, late: Vec::new(), devices: Devices::Unrestricted })
+    Ok(Planned { placement, unit: None, late: Vec::new(), devices: Devices::Unrestricted })
 }
 
-pub(super) fn limit(build: &mut Build<'_>, write: Write) {
+/// The cgroup is made all the same, so that what mounts it need not wait for the scope: systemd takes it over.
+fn with_unit(build: &mut Build<'_>, layout: &Layout, systemd: &Systemd, limits: &Limits) -> Result<Planned> {
+    let config = build.request.config;
+    let limits = &systemd::rounded(limits);
+    let unit = Unit::of(config.cgroups_path.as_deref(), build.request.id, systemd.user)?;
+    let path = format!("{}{}", systemd.control_group, unit.cgroup());
+    let placement = cgroup::place(layout, Some(&path), build.request.id)?;
+    let mut properties = systemd::properties(limits, layout, systemd)?;
+    properties.extend(systemd::devices(&limits.devices, layout));
+    let asked = systemd::annotated(&config.annotations)?;
+    properties.retain(|property| asked.iter().all(|asked| asked.name != property.name));
+    let always = systemd::always(build.request.id, &asked);
+    let properties = always.into_iter().chain(properties).chain(asked).collect();
+    // The controllers are systemd's to enable.
+    let step = HostStep::CreateCgroup { placement: placement.clone(), controllers: Controllers::default() };
+    build.host_for(step, POINTER);
+    let writes = cgroup::writes(limits, layout)?;
+    let scope =
+        ScopeUnit { unit, properties, placement: placement.clone(), controllers: writes.controllers(layout) };
+    let devices = cgroup::devices(&limits.devices, layout)?;
+    let late = writes.early.into_iter().chain(writes.late).collect();
+    Ok(Planned { placement, unit: Some(Box::new(scope)), late, devices })
+}
+
+/// What is to be done when the first process exists and waits.
+pub(super) fn take_in(build: &mut Build<'_>, planned: Planned) {
+    if let Some(unit) = planned.unit {
+        build.host_for(HostStep::StartUnit(unit), POINTER);
+        delegate(build);
+    }
+    if planned.placement.groups.iter().any(|group| !group.unified) {
+        build.host_for(HostStep::JoinCgroup, POINTER);
+    }
+    for write in planned.late {
+        limit(build, write);
+    }
+}
+
+fn limit(build: &mut Build<'_>, write: Write) {
     let pointer = write.pointer.clone();
     build.host_for(HostStep::Limit(write), pointer);
 }

@@ -9,7 +9,7 @@ use libcontainer_init::step::Filesystem;
 use serde_json::{Value, json};
 
 use super::entry::{Action, Actor, Entry, HostStep};
-use super::{Plan, Pool, describe_tree, hooks, scheduling};
+use super::{Plan, Pool, describe_scope, describe_tree, hooks, scheduling};
 use crate::cgroup::Devices;
 use crate::spec::{IdMap, attr, hook_place};
 
@@ -191,6 +191,7 @@ impl Plan {
                     scheduling::describe_bits(pool.numbers(nodes))
                 )
             }
+            Step::MakeCwd { path } => format!("make {} if it is missing", pool.show(path)),
             Step::Cwd { path, .. } => format!("enter {}", pool.show(path)),
             Step::OwnStreams { uid } => format!("give the standard streams to {uid}"),
             Step::User { uid, gid } => format!("become {uid}:{gid}"),
@@ -240,6 +241,8 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::CreateCgroup { placement, .. } => {
             format!("create cgroup {}", first_of(&placement.dirs()))
         }
+        HostStep::DelegateCgroup { uid } => format!("give the cgroup to user {uid}"),
+        HostStep::StartUnit(scope) => describe_scope::start(scope),
         HostStep::Limit(write) => format!("write {:?} to {}", write.value, write.file),
         HostStep::Devices(devices) => device_policy(devices),
         HostStep::LendContainer => "lend the container's process".into(),

@@ -82,8 +82,9 @@ pub(super) fn plan(build: &mut Build<'_>) {
     }
     if let Some(process) = config.process.as_ref().filter(|process| process.terminal) {
         let (rows, columns) = process.console_size.unwrap_or_default();
-        build
-            .init_for(Step::Terminal { console: true, uid: process.uid, rows, columns }, "/process/terminal");
+        let plain_lines = build.request.options.plain_lines;
+        let step = Step::Terminal { console: true, plain_lines, uid: process.uid, rows, columns };
+        build.init_for(step, "/process/terminal");
     }
     mounts::finish(build);
 }

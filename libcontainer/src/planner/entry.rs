@@ -6,6 +6,7 @@ use libcontainer_init::step::Filesystem;
 use libcontainer_init::{Slot, Step, attr::MountAttr};
 
 use crate::cgroup;
+use crate::cgroup::systemd::{Property, Unit};
 use crate::resctrl::Group;
 use crate::seccomp::Listener;
 use crate::spec::{Hook, HookKind, IdMap, IdMaps, IoPriority, NetDevice, Scheduler, TimeOffset};
@@ -131,6 +132,19 @@ pub enum MapWriter {
     Helper(PathBuf),
 }
 
+/// The scope that systemd makes of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScopeUnit {
+    /// Its names.
+    pub unit: Unit,
+    /// What it is to be like.
+    pub properties: Vec<Property>,
+    /// Where its cgroups are.
+    pub placement: cgroup::Placement,
+    /// Which controllers are needed there; most of them systemd has enabled.
+    pub controllers: cgroup::Controllers,
+}
+
 /// What the calling process does.
 #[derive(Clone, Debug)]
 pub enum HostStep {
@@ -194,8 +208,15 @@ pub enum HostStep {
         /// Also into the one that it could have been born in.
         all: bool,
     },
+    /// Gives the cgroup to a user, who may then make cgroups in it.
+    DelegateCgroup {
+        /// The user on the host.
+        uid: u32,
+    },
     /// Sets one limit.
     Limit(cgroup::Write),
+    /// Has systemd make the scope and move the new process into it.
+    StartUnit(Box<ScopeUnit>),
     /// Restricts devices.
     Devices(cgroup::Devices),
     /// Moves the new process into the cgroup (v1, where it cannot be born there).
@@ -284,6 +305,7 @@ impl HostStep {
             Self::Claim { .. } => Some("remove"),
             Self::CreateCgroup { .. } | Self::CreateRdtGroup(_) => Some("remove"),
             Self::Clone { .. } | Self::Adopt => Some("kill"),
+            Self::StartUnit(_) => Some("stop"),
             Self::PidFile { .. } => Some("remove"),
             Self::MoveNetDevice(_) => Some("move back"),
             _ => None,

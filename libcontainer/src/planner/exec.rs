@@ -113,7 +113,8 @@ fn settle(build: &mut Build<'_>, process: &Process) {
     }
     if process.terminal {
         let (rows, columns) = process.console_size.unwrap_or_default();
-        let step = Step::Terminal { console: false, uid: process.uid, rows, columns };
+        let plain_lines = options.plain_lines;
+        let step = Step::Terminal { console: false, plain_lines, uid: process.uid, rows, columns };
         build.init_for(step, "/process/terminal");
     }
     if options.streams {

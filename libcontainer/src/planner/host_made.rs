@@ -7,8 +7,8 @@ use super::build::Build;
 use super::entry::{NewFilesystem, Source, Template, Tree};
 use super::filesystems::{self, Datum};
 use super::mounts::{attributes, bind, now, pointer, propagation};
-use super::{long_options, mount_ids};
-use crate::spec::{Attributes, IdMap, Membership, Mount, MountKind, attr};
+use super::{idmap, long_options, mount_ids};
+use crate::spec::{Attributes, Membership, Mount, MountKind, attr};
 use crate::{Error, ErrorKind, Result};
 
 /// Whether the host lends what `mount` shows.
@@ -125,7 +125,7 @@ fn owners(build: &Build<'_>, mount: &Mount, options: &mut [Datum]) -> Result<()>
         let id = value.as_deref().and_then(|value| value.parse().ok());
         let outside = match config.namespaces.user.membership {
             Membership::Host => continue,
-            Membership::New => id.and_then(|id| to_host(maps, id)),
+            Membership::New => id.and_then(|id| idmap::to_host(maps, id)),
             Membership::Join(_) => None,
         };
         let Some(outside) = outside else {
@@ -138,11 +138,4 @@ fn owners(build: &Build<'_>, mount: &Mount, options: &mut [Datum]) -> Result<()>
         *value = Some(outside.to_string());
     }
     Ok(())
-}
-
-fn to_host(maps: &[IdMap], id: u32) -> Option<u32> {
-    maps.iter().find_map(|map| {
-        let offset = id.checked_sub(map.container).filter(|offset| *offset < map.size)?;
-        map.host.checked_add(offset)
-    })
 }

@@ -40,6 +40,14 @@ fn writers(build: &Build<'_>) -> Result<(MapWriter, MapWriter)> {
     Ok((users, groups))
 }
 
+/// What an id of the container is on the host.
+pub(super) fn to_host(maps: &[IdMap], id: u32) -> Option<u32> {
+    maps.iter().find_map(|map| {
+        let offset = id.checked_sub(map.container).filter(|offset| *offset < map.size)?;
+        map.host.checked_add(offset)
+    })
+}
+
 /// Anybody may map their own id, and nothing else.
 fn is_only(maps: &[IdMap], own: u32) -> bool {
     matches!(maps, [IdMap { host, size: 1, .. }] if *host == own)

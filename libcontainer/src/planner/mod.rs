@@ -6,6 +6,7 @@
 mod build;
 mod cgroups;
 mod describe;
+mod describe_scope;
 mod describe_tree;
 mod devices;
 mod entry;
@@ -37,7 +38,8 @@ mod tests;
 mod verify;
 
 pub use entry::{
-    Action, Actor, Entry, HostStep, IdNamespace, Idmap, MapWriter, NewFilesystem, Source, Template, Tree,
+    Action, Actor, Entry, HostStep, IdNamespace, Idmap, MapWriter, NewFilesystem, ScopeUnit, Source,
+    Template, Tree,
 };
 #[cfg(feature = "fault-injection")]
 pub use inject::Injection;
@@ -54,6 +56,7 @@ use std::path::PathBuf;
 use libcontainer_init::step::{Environment, Instruction};
 use libcontainer_init::{Step, Text};
 
+use crate::cgroup::systemd::Unit;
 use crate::spec::{Hook, Warning};
 use crate::{Error, ErrorKind, Result};
 use build::Build;
@@ -117,10 +120,11 @@ fn make(request: &Request<'_>) -> Result<Plan> {
     let cgroup = cgroups::plan(&mut build)?;
     let groups = resctrl::plan(&mut build)?;
     rootfs::lend(&mut build, &cgroup.placement)?;
-    namespaces::enter(&mut build, &cgroup.placement, cgroup.late, groups)?;
+    let devices = cgroup.devices.clone();
+    namespaces::enter(&mut build, cgroup, groups)?;
     net_devices::plan(&mut build)?;
     rootfs::plan(&mut build)?;
-    let process = process::plan(&mut build, cgroup.devices)?;
+    let process = process::plan(&mut build, devices)?;
     let poststop = request.config.hooks.poststop.clone();
     Ok(Plan { poststop, ..finished(build, Purpose::Create, process) })
 }
@@ -193,6 +197,14 @@ impl Plan {
             _ => None,
         });
         found.unwrap_or_default()
+    }
+
+    /// The scope that systemd makes, likewise.
+    pub(crate) fn unit(&self) -> Option<Unit> {
+        self.entries.iter().find_map(|entry| match &entry.action {
+            Action::Host(HostStep::StartUnit(scope)) => Some(scope.unit.clone()),
+            _ => None,
+        })
     }
 
     /// Whether a child's hook gets the environment of the runtime.

@@ -11,7 +11,6 @@ use libcontainer_init::Step;
 use super::build::Build;
 use super::entry::{Actor, HostStep};
 use super::{cgroups, idmap, resctrl};
-use crate::cgroup::{Placement, Write};
 use crate::spec::{Membership, Namespace, Namespaces};
 use crate::{Error, ErrorKind, Result};
 
@@ -44,15 +43,10 @@ const NEWTIME: u32 = CLONE_NEWTIME as u32;
 const NEWUSER: u32 = libc::CLONE_NEWUSER as u32;
 
 /// Clones, joins and unshares, up to the point where the container's first process has all its namespaces.
-pub(super) fn enter(
-    build: &mut Build<'_>,
-    placement: &Placement,
-    late: Vec<Write>,
-    groups: Vec<PathBuf>,
-) -> Result<()> {
+pub(super) fn enter(build: &mut Build<'_>, cgroup: cgroups::Planned, groups: Vec<PathBuf>) -> Result<()> {
     let namespaces = &build.request.config.namespaces;
     refuse_host_mounts(namespaces)?;
-    let into_cgroup = placement.unified().is_some();
+    let into_cgroup = cgroup.is_birthplace();
     let has_user = namespaces.user.membership != Membership::Host;
     let joins = lent(build, Join::by_enter);
     let through_enter = !joins.is_empty() || !build.request.config.time_offsets.is_empty();
@@ -63,12 +57,7 @@ pub(super) fn enter(
         clone_through_enter(build, joins, into_cgroup);
     }
     let born = build.entries.len();
-    if placement.groups.iter().any(|group| !group.unified) {
-        build.host_for(HostStep::JoinCgroup, "/linux/cgroupsPath");
-    }
-    for write in late {
-        cgroups::limit(build, write);
-    }
+    cgroups::take_in(build, cgroup);
     resctrl::join(build, groups);
     idmap::plan(build)?;
     if let Some(value) = oom_score(build).filter(|_| has_user) {

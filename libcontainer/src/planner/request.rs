@@ -30,6 +30,8 @@ pub struct Options {
     pub at_once: bool,
     /// Socket for the terminal.
     pub console_socket: Option<PathBuf>,
+    /// Whether the terminal's reader returns the carriage itself.
+    pub plain_lines: bool,
     /// Socket for the pidfd.
     pub pidfd_socket: Option<PathBuf>,
     /// File for the pid.

@@ -207,7 +207,17 @@ fn finish_root(build: &mut Build<'_>) {
         build.init_for(step, "/linux/rootfsPropagation");
     }
     if config.root.readonly {
+        make_cwd(build);
         let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
         build.init_for(Step::Attributes { target, attr, recursive: false }, "/root/readonly");
+    }
+}
+
+/// The working folder is made while that is possible, in an image that does not have it.
+fn make_cwd(build: &mut Build<'_>) {
+    let process = build.request.config.process.as_ref();
+    if let Some(cwd) = process.map(|process| &process.cwd).filter(|cwd| *cwd != "/") {
+        let path = build.pool.text(cwd);
+        build.init_for(Step::MakeCwd { path }, "/process/cwd");
     }
 }

@@ -46,11 +46,13 @@ pub(super) fn golden(case: &str) -> Plan {
 #[test]
 fn what_the_host_makes_is_undone() {
     let leaves_something = |step: &HostStep| match step {
-        HostStep::Claim { .. } | HostStep::CreateCgroup { .. } | HostStep::PidFile { .. } => true,
+        HostStep::Claim { .. } | HostStep::CreateCgroup { .. } | HostStep::StartUnit(_) => true,
+        HostStep::PidFile { .. } => true,
         HostStep::Clone { .. } | HostStep::Adopt => true,
         HostStep::CreateRdtGroup(_) | HostStep::MoveNetDevice(_) => true,
         // Parts of what another step made, or descriptors of this process.
         HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
+        HostStep::DelegateCgroup { .. } => false,
         HostStep::IdNamespace { .. }
         | HostStep::LendProc
         | HostStep::LendContainer
@@ -73,6 +75,7 @@ fn what_the_host_makes_is_undone() {
     };
     for case in [
         "v2",
+        "systemd-v2",
         "joined-user-and-pid",
         "user-namespace-hybrid",
         "limits-v1",

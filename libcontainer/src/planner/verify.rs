@@ -148,6 +148,8 @@ impl World {
                     | HostStep::Record { running: true }
                     | HostStep::EnterCgroup { .. }
                     | HostStep::JoinCgroup
+                    | HostStep::StartUnit(_)
+                    | HostStep::DelegateCgroup { .. }
                     | HostStep::JoinRdtGroups(_)
                     | HostStep::Limit(_)
                     | HostStep::IdMaps { .. }
@@ -211,7 +213,9 @@ impl World {
                 self.has_cgroup = true;
             }
             HostStep::CreateRdtGroup(_) => self.require(self.claimed, Rule::Claimed),
-            HostStep::Limit(_) | HostStep::Devices(_) => self.require(self.has_cgroup, Rule::CgroupExists),
+            HostStep::Limit(_) | HostStep::Devices(_) | HostStep::DelegateCgroup { .. } => {
+                self.require(self.has_cgroup, Rule::CgroupExists)
+            }
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(*actor, *flags, *into_cgroup),
             _ => self.host_on_process(step),
         }
@@ -263,6 +267,10 @@ impl World {
                 self.require(self.cloned, Rule::Adopted);
                 self.adopted = true;
                 return;
+            }
+            HostStep::StartUnit(_) => {
+                self.require(self.has_cgroup, Rule::CgroupExists);
+                self.in_cgroup = true;
             }
             HostStep::JoinCgroup => {
                 self.require(self.has_cgroup, Rule::CgroupExists);

@@ -43,11 +43,15 @@ pub(crate) fn create(group: &Group) -> Result<()> {
     if group.schemata.is_empty() {
         return Ok(());
     }
-    let text = format!("{}\n", group.schemata.join("\n"));
-    write(&group.path.join("schemata"), &text).map_err(|error| match remove(&[&group.path]) {
+    change(&group.path, &group.schemata).map_err(|error| match remove(&[&group.path]) {
         Ok(()) => error,
         Err(also) => Error::new(error.kind().clone(), format!("{error}; {also}")),
     })
+}
+
+/// Changes shares of a group; what the lines do not name stays.
+pub(crate) fn change(group: &Path, schemata: &[String]) -> Result<()> {
+    write(&group.join("schemata"), &format!("{}\n", schemata.join("\n")))
 }
 
 /// Moves a process into each of the groups.

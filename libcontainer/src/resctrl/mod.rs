@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use host::{create, find, join, look, remove};
+pub(crate) use host::{change, create, find, join, look, remove};
 pub(crate) use schemata::disagreement;
 pub(crate) use stats::stats;
 pub use stats::{Allocation, Bandwidth, CacheInfo, MemoryBandwidthInfo, Monitored, Stats};

@@ -29,6 +29,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use oci_spec::runtime::LinuxResources;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
@@ -57,6 +58,15 @@ pub fn parse(bytes: &[u8], bundle: &Path) -> Result<Config> {
     json::read(bytes)
         .and_then(|raw| check::config(raw, bundle))
         .map_err(|problem| problem.in_file(&bundle.join(FILE_NAME)))
+}
+
+/// Reads `/linux/resources` alone, for an update; pointers in errors begin at its top. `name` is what errors call
+/// the text.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse_resources(bytes: &[u8], name: &Path) -> Result<LinuxResources> {
+    json::read::<resources::Resources>(bytes).map(Into::into).map_err(|problem| problem.in_file(name))
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>> {

@@ -259,7 +259,7 @@ fn foreground(
     let signals = Inbox::open()?;
     let reception = if mode.terminal { Some(Reception::open(root)?) } else { None };
     if let Some(reception) = &reception {
-        options = options.console_socket(reception.socket());
+        options = options.console_socket(reception.socket()).plain_lines(true);
     }
     let process = container.exec(options)?;
     attend(&process, &signals, reception).inspect_err(|_| abandon(&process))

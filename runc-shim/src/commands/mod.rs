@@ -16,6 +16,7 @@ mod run;
 mod spec;
 mod start;
 mod state;
+mod update;
 
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
@@ -52,6 +53,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     delete::COMMAND,
     pause::COMMAND,
     resume::COMMAND,
+    update::COMMAND,
     ps::COMMAND,
     events::COMMAND,
     list::COMMAND,
@@ -61,7 +63,7 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 /// Commands of runc that this version does not have.
-const LATER: &[&str] = &["update", "checkpoint", "restore"];
+const LATER: &[&str] = &["checkpoint", "restore"];
 
 /// The command called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {

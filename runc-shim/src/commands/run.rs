@@ -72,7 +72,7 @@ impl Task {
     fn launch(&self, reception: Option<&Reception>) -> Result<Container, Failure> {
         let mut options = self.creation.options(self.systemd, creation::listening());
         if let Some(reception) = reception {
-            options = options.console_socket(reception.socket());
+            options = options.console_socket(reception.socket()).plain_lines(true);
         }
         Ok(self.runtime.run(&self.id, &self.bundle, &options)?)
     }

@@ -196,7 +196,7 @@ impl<'a> Raw<'a> {
             if let Ok(saved) = tcgetattr(terminal) {
                 let mut raw = saved.clone();
                 raw.make_raw();
-                // The container's terminal leaves line ends alone (clients expect that); ours has to make them.
+                // The container's terminal leaves line feeds alone for us, so ours has to make them.
                 raw.output_modes |= OutputModes::OPOST;
                 tcsetattr(terminal, OptionalActions::Now, &raw)?;
                 return Ok(Some(Self { terminal, saved }));

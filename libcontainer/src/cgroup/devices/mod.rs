@@ -4,7 +4,8 @@
 //! speaks of the device and the access decides, and without one it is denied.
 
 mod program;
-mod v1;
+pub(super) mod units;
+pub(super) mod v1;
 
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
 

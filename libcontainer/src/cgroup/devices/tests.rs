@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -134,6 +136,42 @@ fn v1_allows(writes: &[Write], kind: Kind, major: u32, minor: u32, access: u8) -
     }
 }
 
+/// What the v1 controller remembers of what is written to it (security/device_cgroup.c).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct V1State {
+    allow: bool,
+    exceptions: BTreeMap<String, u8>,
+}
+
+impl V1State {
+    fn write(&mut self, write: &Write) {
+        let allow = write.file == "devices.allow";
+        if write.value == "a" {
+            *self = Self { allow, exceptions: BTreeMap::new() };
+            return;
+        }
+        let (device, letters) = write.value.rsplit_once(' ').unwrap();
+        let access = access(letters, 0).unwrap();
+        let exception = self.exceptions.entry(device.to_owned()).or_default();
+        *exception = if allow == self.allow { *exception & !access } else { *exception | access };
+        self.exceptions.retain(|_, access| *access != 0);
+    }
+
+    fn list(&self) -> String {
+        if self.allow {
+            return "a *:* rwm\n".to_owned();
+        }
+        let letters = |access: u8| {
+            [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')]
+                .iter()
+                .filter(|(bit, _)| access & bit != 0)
+                .map(|(_, letter)| *letter)
+                .collect::<String>()
+        };
+        self.exceptions.iter().map(|(device, access)| format!("{device} {}\n", letters(*access))).collect()
+    }
+}
+
 proptest! {
     #[test]
     fn a_program_decides_as_the_rules_say(rules in prop::collection::vec(any_rule(), 0..8)) {
@@ -155,11 +193,55 @@ proptest! {
     }
 
     #[test]
+    fn a_transition_on_v1_ends_where_the_new_rules_begin_and_denies_nothing_that_both_allow(
+        old in prop::collection::vec(any_rule(), 0..5),
+        new in prop::collection::vec(any_rule(), 0..5),
+    ) {
+        if let (Ok(old), Ok(new)) = (v1::writes(&Effective::new(&old)), v1::writes(&Effective::new(&new))) {
+            let mut state = V1State::default();
+            old.iter().for_each(|write| state.write(write));
+            let before = state.clone();
+            let mut end = V1State::default();
+            new.iter().for_each(|write| end.write(write));
+            for write in v1::transition(&state.list(), &new) {
+                state.write(&write);
+                let kept = before.exceptions.iter().filter(|(device, _)| !before.allow && !end.allow && end.exceptions.contains_key(*device));
+                for (device, access) in kept {
+                    let both = access & end.exceptions[device];
+                    prop_assert_eq!(state.exceptions[device] & both, both, "{}", device);
+                }
+            }
+            prop_assert_eq!(state, end);
+        }
+    }
+
+    #[test]
     fn only_rules_that_allow_everything_need_no_program(rules in prop::collection::vec(any_rule(), 0..4)) {
         if Effective::new(&rules).allows_everything() {
             prop_assert!(every_request().all(|(kind, major, minor, access)| allowed(&rules, kind, major, minor, access)));
         }
     }
+}
+
+#[test]
+fn on_v1_what_is_equal_is_not_written_again() {
+    let rules = |minors: &[u32]| -> Vec<Write> {
+        let rule =
+            |minor: &u32| json!({"allow": true, "type": "c", "major": 10, "minor": minor, "access": "rw"});
+        let rules: Vec<_> = minors.iter().map(rule).collect();
+        let Devices::Writes(writes) = planned(json!(rules), &v1_layout()).unwrap() else { panic!("not v1") };
+        writes
+    };
+    let mut state = V1State::default();
+    rules(&[1, 2]).iter().for_each(|write| state.write(write));
+    let show = |writes: Vec<Write>| -> Vec<String> {
+        writes.iter().map(|write| format!("{} {}", write.file, write.value)).collect()
+    };
+    assert_eq!(show(v1::transition(&state.list(), &rules(&[1, 2]))), [""; 0]);
+    let changes = show(v1::transition(&state.list(), &rules(&[2, 3])));
+    assert_eq!(changes, ["devices.allow c 10:3 rw", "devices.deny c 10:1 rw"]);
+    assert_eq!(v1::transition("a *:* rwm\n", &rules(&[1])), rules(&[1]), "its exceptions are not shown");
+    assert_eq!(v1::transition("nonsense", &rules(&[1])), rules(&[1]));
 }
 
 const RUNC_DEFAULT: &[&str] = &[

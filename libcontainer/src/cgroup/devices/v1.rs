@@ -41,6 +41,36 @@ pub(super) fn writes(effective: &Effective<'_>) -> Result<Vec<Write>, CgroupErro
     Ok(std::iter::once(reset).chain(except).collect())
 }
 
+/// Those of `writes` that a cgroup needs whose `devices.list` reads `current`: what is to be allowed first, then what is
+/// not allowed any more.
+pub(in crate::cgroup) fn transition(current: &str, writes: &[Write]) -> Vec<Write> {
+    let Some((reset, exceptions)) = writes.split_first() else { return Vec::new() };
+    let old: Option<Vec<_>> = current.lines().map(entry).collect();
+    // The list of a cgroup that allows by default does not show its exceptions.
+    let (false, Some(old)) = (reset.file == file(true) || current.contains("a *:* "), old) else {
+        return writes.to_vec();
+    };
+    let new: Vec<_> = exceptions.iter().filter_map(|write| entry(&write.value)).collect();
+    let access = |list: &[(&str, u8)], device: &str| {
+        list.iter().filter(|(other, _)| *other == device).fold(0, |all, (_, access)| all | access)
+    };
+    let change = |file: &str, (device, access): (&str, u8)| {
+        (access != 0).then(|| Write::new(file, format_args!("{device} {}", letters(access)), super::POINTER))
+    };
+    let added = new
+        .iter()
+        .filter_map(|(device, wanted)| change("devices.allow", (device, wanted & !access(&old, device))));
+    let removed =
+        old.iter().filter_map(|(device, had)| change("devices.deny", (device, had & !access(&new, device))));
+    added.chain(removed).collect()
+}
+
+/// `c 1:3 rwm` as the device and the access.
+fn entry(line: &str) -> Option<(&str, u8)> {
+    let (device, access) = line.trim().rsplit_once(' ')?;
+    Some((device, super::access(access, 0).ok()?))
+}
+
 fn file(allow: bool) -> &'static str {
     if allow { "devices.allow" } else { "devices.deny" }
 }
@@ -102,9 +132,11 @@ impl Device {
 fn text(device: Device, access: u8) -> String {
     let kind = if device.kind == Kind::Block { 'b' } else { 'c' };
     let number = |number: Option<u32>| number.map_or("*".to_owned(), |number| number.to_string());
+    format!("{kind} {}:{} {}", number(device.major), number(device.minor), letters(access))
+}
+
+fn letters(access: u8) -> String {
     let letters = [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')];
     debug_assert!(access & !ANY == 0);
-    let access: String =
-        letters.iter().filter(|(bit, _)| access & bit != 0).map(|(_, letter)| *letter).collect();
-    format!("{kind} {}:{} {access}", number(device.major), number(device.minor))
+    letters.iter().filter(|(bit, _)| access & bit != 0).map(|(_, letter)| *letter).collect()
 }

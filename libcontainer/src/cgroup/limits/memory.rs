@@ -4,6 +4,10 @@ use oci_spec::runtime::LinuxMemory;
 
 use super::{Bound, CgroupError, pointer, set};
 
+/// What is said of a limit that is ignored, as every runtime does.
+pub(crate) const KERNEL_MEMORY: &str =
+    "ignored: kernels since 5.16 have no limit of kernel memory; memory/limit counts it";
+
 /// Limits of memory, in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {

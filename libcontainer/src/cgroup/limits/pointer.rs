@@ -36,6 +36,6 @@ pub(in crate::cgroup) fn unified(file: &str) -> String {
 }
 
 /// A key as a part of a JSON pointer (RFC 6901, section 3).
-fn token(key: &str) -> String {
+pub(in crate::cgroup) fn token(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }

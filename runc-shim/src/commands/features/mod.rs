@@ -33,7 +33,7 @@ fn document(capabilities: List) -> Features {
         mount_options: known::mount_options(),
         linux: linux(capabilities),
         annotations: annotations(),
-        potentially_unsafe_config_annotations: &[],
+        potentially_unsafe_config_annotations: &["org.systemd.property."],
     }
 }
 
@@ -43,7 +43,7 @@ fn linux(capabilities: List) -> Linux {
     Linux {
         namespaces: known::namespaces(),
         capabilities,
-        cgroup: Cgroup { v1: true, v2: true, systemd: false, systemd_user: false, rdma: false },
+        cgroup: Cgroup { v1: true, v2: true, systemd: true, systemd_user: true, rdma: false },
         seccomp: Seccomp {
             enabled: true,
             actions: seccomp::ACTIONS,
@@ -92,7 +92,7 @@ mod tests {
         let linux = read.linux().as_ref().unwrap();
         assert_eq!(linux.capabilities().as_ref().unwrap().len(), 41);
         assert_eq!(linux.namespaces().as_ref().unwrap().len(), 8);
-        assert_eq!(linux.cgroup().as_ref().unwrap().systemd(), &Some(false));
+        assert_eq!(linux.cgroup().as_ref().unwrap().systemd(), &Some(true));
         let idmap = linux.mount_extensions().as_ref().unwrap().idmap().as_ref().unwrap();
         assert_eq!(idmap.enabled(), &Some(known::IDMAPPED_MOUNTS));
         assert!(read.annotations().as_ref().unwrap().contains_key("io.github.runc-shim.version"));
