@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test};
+use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test, vm};
 use integration::{bench, conformance};
 use lexopt::prelude::*;
 
@@ -14,9 +14,12 @@ usage: cargo xtask TASK
   demo       build it, make a bundle, and run a container from it
   test       run every check and test of the project
   bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
+  bench-seccomp
+             compare the seccomp compiler with libseccomp
   conformance
              run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
   fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
+  vm         run tests in an emulated machine with systemd, cgroup v2 and AppArmor [NAME…] [--sh COMMAND]
   symbols    show that the container's first process cannot allocate or panic
 ";
 
@@ -50,6 +53,9 @@ fn run() -> Result<()> {
     if task == "install" {
         return install::run(&install::Options::parse(args).map_err(usage)?);
     }
+    if task == "vm" {
+        return vm::run(&vm::Options::parse(args).map_err(usage)?);
+    }
     if task == "fuzz" {
         return fuzz::run(&fuzz::Options::parse(args).map_err(usage)?);
     }
@@ -57,6 +63,7 @@ fn run() -> Result<()> {
         return Err(usage(extra.unexpected()));
     }
     match task.as_str() {
+        "bench-seccomp" => bench::seccomp::run(),
         "build" => build::shim().map(drop),
         "demo" => demo::run(),
         "test" => test::run(),

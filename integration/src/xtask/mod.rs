@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask build|install|demo|test|bench|conformance|fuzz|symbols`.
+//! The project's tasks: `cargo xtask build|install|demo|test|bench|bench-seccomp|conformance|fuzz|symbols|vm`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,9 @@ pub mod install;
 pub mod packages;
 pub mod process;
 pub mod symbols;
+pub mod tally;
 pub mod test;
+pub mod vm;
 
 /// Why a task failed.
 #[derive(Debug, thiserror::Error)]

@@ -1,54 +1,20 @@
 //! Every check and test of the project, and one summary.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::process::{capture, cargo, line, run as run_command};
-use super::{Error, Result, build, is_root};
-
-/// What the test programs reported, over all of them.
-#[derive(Debug, Default, PartialEq)]
-struct Tally {
-    passed: usize,
-    failed: usize,
-    /// Tests that did not run on this host, each with its reason.
-    skipped: Vec<String>,
-    /// Tests that are marked `#[ignore]`.
-    ignored: usize,
-}
-
-impl Tally {
-    /// Reads one line of `cargo test` or of a test that says why it skips itself.
-    fn read(&mut self, line: &str) {
-        // With a single test thread, the line about the test has begun when the test writes its own.
-        if let Some((before, reason)) = line.split_once("skipped: ")
-            && (before.is_empty() || before.starts_with("test "))
-        {
-            self.skipped.push(reason.to_owned());
-        } else if let Some(result) = line.strip_prefix("test result: ") {
-            let count = |what: &str| {
-                let part = result.split([';', '.']).find_map(|part| part.trim().strip_suffix(what));
-                part.and_then(|number| number.trim().parse::<usize>().ok()).unwrap_or(0)
-            };
-            self.passed += count("passed");
-            self.failed += count("failed");
-            self.ignored += count("ignored");
-        }
-    }
-
-    /// A test that skips itself counts as passed for the test program, but not for us.
-    fn summary(&self) -> String {
-        let skipped = self.skipped.len();
-        let passed = self.passed.saturating_sub(skipped);
-        format!("{passed} passed, {} failed, {} skipped", self.failed, skipped + self.ignored)
-    }
-}
+use super::tally::Tally;
+use super::{Error, Result, build, is_root, vm};
 
 /// The run as a whole: goes on after a failure, to show everything that is wrong at once.
 #[derive(Default)]
 struct Session {
     tally: Tally,
+    /// What the emulated machine reported, where there was one.
+    machine: Option<Tally>,
     failures: Vec<String>,
     notes: Vec<String>,
 }
@@ -101,12 +67,37 @@ impl Session {
         });
     }
 
+    /// What this host skips, in a machine that has more.
+    fn machine(&mut self, shim: &Path, probe: &Path) {
+        self.step("container tests in the emulated machine", |session| {
+            let mut tally = Tally::default();
+            match vm::run_skipped(&session.tally, shim, probe, &mut tally) {
+                Err(Error::Missing(reason)) => {
+                    session.notes.push(format!("the emulated machine: {reason}"));
+                    Ok(())
+                }
+                outcome => {
+                    session.machine = Some(tally);
+                    outcome
+                }
+            }
+        });
+    }
+
     fn finish(self) -> Result<()> {
         println!("\n== Summary");
-        for note in self.notes.iter().chain(&self.tally.skipped) {
+        for note in &self.notes {
             println!("not run: {note}");
         }
+        // What was skipped here and not there has been run.
+        let last = self.machine.as_ref().unwrap_or(&self.tally);
+        for skip in &last.skips {
+            println!("not run: {}: {}", skip.name(), skip.reason);
+        }
         println!("{}", self.tally.summary());
+        if let Some(machine) = &self.machine {
+            println!("in the emulated machine: {}", machine.summary());
+        }
         if self.failures.is_empty() {
             return Ok(());
         }
@@ -140,31 +131,8 @@ pub fn run() -> Result<()> {
     if let Some((shim, probe)) = binaries {
         let mut integration = cargo();
         integration.args(["test", "--no-fail-fast", "--package", "integration"]);
-        session.tests("container tests", integration.env("RUNC_SHIM", shim).env("PROBE", probe));
+        session.tests("container tests", integration.env("RUNC_SHIM", &shim).env("PROBE", &probe));
+        session.machine(&shim, &probe);
     }
     session.finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OUTPUT: &str = "\
-running 3 tests
-test a ... ok
-skipped: mounts::on_v1: no cgroup v1 on this host
-test mounts::on_v1 ... ok
-test hooks::slow ... skipped: hooks::slow: not root
-ok
-test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s
-test result: FAILED. 0 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s
-";
-
-    #[test]
-    fn a_skipped_test_is_not_counted_as_passed() {
-        let mut tally = Tally::default();
-        OUTPUT.lines().for_each(|line| tally.read(line));
-        assert_eq!(tally.summary(), "1 passed, 2 failed, 3 skipped");
-        assert!(tally.skipped.iter().any(|line| line == "mounts::on_v1: no cgroup v1 on this host"));
-    }
 }

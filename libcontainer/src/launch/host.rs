@@ -15,7 +15,7 @@ use super::net_devices::NetDevices;
 use super::{Engine, Fault, clone, hooks, id_namespace};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
-use crate::planner::{Action, Actor, HostStep, Purpose, ScopeUnit};
+use crate::planner::{self, Action, Actor, HostStep, Purpose, ScopeUnit};
 use crate::spec::{Hook, HookKind, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
@@ -48,6 +48,7 @@ impl Engine<'_> {
                 Some(handle) => self.lend(*slot, handle),
                 None => Err(Fault::Call("open", Errno::BADF)),
             },
+            HostStep::NotifyFolder { .. } => Ok(self.claimed()?.make_folder(planner::notify::FOLDER)?),
             HostStep::Gate => {
                 let gate = self.claimed()?.listen()?;
                 self.lend(slot::GATE, gate)

@@ -236,6 +236,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::LendNamespace { path, kind, .. } => {
             format!("lend {} namespace {}", namespaces(*kind), path.display())
         }
+        HostStep::NotifyFolder { path } => format!("make folder {}", path.display()),
         HostStep::Gate => "open gate for start".into(),
         HostStep::ConnectConsole { path } => format!("connect to console socket {}", path.display()),
         HostStep::CreateCgroup { placement, .. } => {

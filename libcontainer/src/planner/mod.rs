@@ -22,6 +22,7 @@ mod mount_ids;
 mod mounts;
 mod namespaces;
 mod net_devices;
+pub(crate) mod notify;
 mod pool;
 mod process;
 #[cfg(test)]

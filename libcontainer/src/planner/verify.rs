@@ -212,7 +212,9 @@ impl World {
                 self.require(self.claimed, Rule::Claimed);
                 self.has_cgroup = true;
             }
-            HostStep::CreateRdtGroup(_) => self.require(self.claimed, Rule::Claimed),
+            HostStep::CreateRdtGroup(_) | HostStep::NotifyFolder { .. } => {
+                self.require(self.claimed, Rule::Claimed);
+            }
             HostStep::Limit(_) | HostStep::Devices(_) | HostStep::DelegateCgroup { .. } => {
                 self.require(self.has_cgroup, Rule::CgroupExists)
             }

@@ -30,6 +30,8 @@ pub(super) struct Policy {
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) audit_arch: u32,
+    /// Whose calls they are: x32 code shares those of x86_64.
+    pub(super) abis: Vec<Abi>,
     /// Sorted and without gaps: each reaches to the next one's start.
     pub(super) spans: Vec<Span>,
 }

@@ -1,0 +1,85 @@
+//! The second disk of a run: the programs, what they read, and the script that runs them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::super::process::capture;
+use super::super::tally::Program;
+use super::super::{Error, Result, workspace};
+use super::image::make_disk;
+
+/// The tests to run, by their programs.
+pub(super) type Selection = BTreeMap<Program, BTreeSet<String>>;
+
+/// The last line of a complete run.
+pub(super) const DONE: &str = "vm: done";
+
+/// Begins the line that says how a program ended: its name and exit code follow.
+pub(super) const ENDED: &str = "vm: ended: ";
+
+/// What is to be done in the machine.
+pub(super) struct Work<'a> {
+    /// The runtime.
+    pub(super) shim: &'a Path,
+    /// The reporter that tests run inside containers.
+    pub(super) probe: &'a Path,
+    /// Tests to run.
+    pub(super) tests: &'a Selection,
+    /// A line of shell to run.
+    pub(super) command: Option<&'a str>,
+}
+
+impl Work<'_> {
+    /// Makes the disk in `folder`.
+    pub(super) fn disk(&self, folder: &Path) -> Result<PathBuf> {
+        let root = folder.join("payload");
+        let bin = root.join("workspace/bin");
+        // Tests look for fixtures from their package's folder.
+        for path in [bin.clone(), root.join("workspace/integration"), root.join("workspace/libcontainer")] {
+            fs::create_dir_all(&path).map_err(Error::io(format!("cannot make {}", path.display())))?;
+        }
+        capture(Command::new("cp").arg("-a").arg(workspace().join("fixtures")).arg(root.join("workspace")))?;
+        let programs = self.tests.keys().map(|program| (program.path(), program.file_name()));
+        let binaries = [(self.shim, "runc-shim".to_owned()), (self.probe, "probe".to_owned())];
+        for (from, name) in programs.chain(binaries) {
+            // What debuggers need is most of a test program.
+            capture(Command::new("strip").arg("--strip-debug").arg("-o").arg(bin.join(name)).arg(from))?;
+        }
+        fs::write(root.join("run"), self.script()).map_err(Error::io("cannot write the machine's script"))?;
+        let disk = folder.join("disk");
+        make_disk(&root, &disk)?;
+        Ok(disk)
+    }
+
+    /// What the machine runs: everything is where it is on this host, and every program says how it ended.
+    fn script(&self) -> String {
+        let workspace = quoted(&workspace().display().to_string());
+        let mut script = format!(
+            "workspace={workspace}\n\
+             mkdir -p \"$workspace\" && mount --bind /mnt/workspace \"$workspace\"\n\
+             cd \"$workspace/integration\"\n\
+             export HOME=/root TMPDIR=/var/tmp RUNC_SHIM=\"$workspace/bin/runc-shim\" PROBE=\"$workspace/bin/probe\"\n"
+        );
+        for (program, tests) in self.tests {
+            let (name, file, path) = (program.name(), program.file_name(), program.path().display());
+            let tests: Vec<_> = tests.iter().map(String::as_str).collect();
+            let tests = tests.join(" ");
+            // As cargo announces it.
+            script += &format!("echo 'Running {name} ({path})'\n");
+            script += &format!(
+                "\"$workspace/bin/{file}\" --test-threads=2 --exact {tests}; echo \"{ENDED}{name} $?\"\n"
+            );
+        }
+        if let Some(command) = self.command {
+            script += &format!("sh -c {}; echo \"{ENDED}command $?\"\n", quoted(command));
+        }
+        script + &format!("echo '{DONE}'\n")
+    }
+}
+
+/// As one word of shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
