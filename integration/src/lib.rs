@@ -7,4 +7,5 @@
 pub mod bench;
 pub mod conformance;
 pub mod harness;
+pub mod libseccomp;
 pub mod xtask;

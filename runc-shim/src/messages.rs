@@ -34,6 +34,7 @@ pub(crate) const TELLING_MANAGER: &str =
 pub(crate) const NO_BARRIER: &str =
     "the service manager has not confirmed within 30 s that it knows the container is ready";
 pub(crate) const NO_PID_COLUMN: &str = "couldn't find PID field in ps output";
+pub(crate) const BAD_SECCOMP_ACTION: &str = "seccomp: the only thing to do with a profile is 'explain'";
 pub(crate) const BAD_PLAN_FORMAT: &str = "invalid format option: text and json are known";
 
 const PREPARING: &str = "unable to start container process";

@@ -14,9 +14,11 @@ usage: cargo xtask TASK
   demo       build it, make a bundle, and run a container from it
   test       run every check and test of the project
   bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
+  bench-seccomp
+             compare the seccomp compiler with libseccomp
   conformance
              run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
-  fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
+  fuzz       look for a config.json or a profile that breaks us [--target config|seccomp] [--seconds N]
   vm         run tests in an emulated machine with systemd, cgroup v2 and AppArmor [NAME…] [--sh COMMAND]
   symbols    show that the container's first process cannot allocate or panic
 ";
@@ -61,6 +63,7 @@ fn run() -> Result<()> {
         return Err(usage(extra.unexpected()));
     }
     match task.as_str() {
+        "bench-seccomp" => bench::seccomp::run(),
         "build" => build::shim().map(drop),
         "demo" => demo::run(),
         "test" => test::run(),

@@ -282,3 +282,7 @@ fn undo(made: &[PathBuf]) -> Result<(), CgroupError> {
     }
     first
 }
+
+#[cfg(test)]
+#[path = "create_tests.rs"]
+mod tests;
