@@ -172,6 +172,22 @@ on_hosts! {
         container.delete();
     }
 
+    fn two_hundred_containers_leave_no_cgroup(host: Host) {
+        let sandbox = Sandbox::on(host);
+        sandbox.configure(|config| {
+            config.probe(&["pause"]);
+            if host.has_controller("pids") {
+                config["linux"]["resources"]["pids"] = json!({ "limit": 50 });
+            }
+        });
+        for _ in 0..200 {
+            let streams = sandbox.with_bundle("create", &[]).output().success();
+            sandbox.command(&["delete", "--force", "ID"]).success();
+            drop(streams);
+        }
+        sandbox.assert_nothing_left();
+    }
+
     fn cgroups_of_the_containers_own_are_removed_with_it(host: Host) {
         let sandbox = Sandbox::on(host);
         let top = if host.has_v1() { "/sys/fs/cgroup/pids" } else { "/sys/fs/cgroup" };

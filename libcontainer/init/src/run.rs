@@ -122,6 +122,7 @@ impl<'a> Context<'_, 'a> {
     fn namespaces(&mut self, step: &Step) -> Option<Result<()>> {
         Some(match *step {
             Step::CloseFds => self.close_fds(),
+            Step::Hide => sys::prctl(libc::PR_SET_DUMPABLE, 0, 0),
             Step::Join { slot, kind } => self.program.slot(slot).and_then(|fd| sys::setns(fd, kind)),
             Step::JoinProcess { slot, kinds } => {
                 self.program.slot(slot).and_then(|process| sys::setns(process, kinds))
@@ -244,7 +245,7 @@ impl<'a> Context<'_, 'a> {
         }
     }
 
-    /// Closes the gaps between the descriptors to keep, and hides from ptrace what the parent's memory holds.
+    /// Closes the gaps between the descriptors to keep.
     fn close_fds(&self) -> Result<()> {
         let mut first = 0u32;
         for &fd in self.program.keep {
@@ -254,8 +255,7 @@ impl<'a> Context<'_, 'a> {
             }
             first = fd.wrapping_add(1);
         }
-        sys::close_range(first, u32::MAX)?;
-        sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)
+        sys::close_range(first, u32::MAX)
     }
 
     /// In `Enter` this reports the new process and ends; in the new process it returns.

@@ -290,3 +290,7 @@ fn undo(made: &[PathBuf]) -> Result<(), CgroupError> {
     }
     first
 }
+
+#[cfg(test)]
+#[path = "create_tests.rs"]
+mod tests;
