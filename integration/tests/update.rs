@@ -122,7 +122,7 @@ limits! {
         file("memory.oom_control", "oom_kill_disable 1", "oom_kill_disable 1"), none();
     the_weight_of_cpus: ["cpu", "cpu"], "cpu",
         { "shares": 512 } => { "shares": 2048 },
-        file("cpu.shares", 512, 2048), file("cpu.weight", 59, 170);
+        file("cpu.shares", 512, 2048), file("cpu.weight", 59, 174);
     the_quota_of_cpus: ["cpu", "cpu"], "cpu",
         { "quota": 50_000, "period": 100_000 } => { "quota": 30_000 },
         file("cpu.cfs_quota_us", 50_000, 30_000), file("cpu.max", "50000 100000", "30000 100000");

@@ -25,6 +25,8 @@ pub struct Sandbox {
     id: String,
     host: Host,
     wrappers: Vec<String>,
+    /// Options before the command.
+    globals: Vec<&'static str>,
     devices: BTreeSet<String>,
 }
 
@@ -50,7 +52,14 @@ impl Sandbox {
         let directory = tempfile::Builder::new().prefix(&id).tempdir().expect("temporary folder");
         // Roots of user namespaces must be able to come in.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
-        let sandbox = Self { directory, id, host, wrappers: Vec::new(), devices: host::network_devices() };
+        let sandbox = Self {
+            directory,
+            id,
+            host,
+            wrappers: Vec::new(),
+            globals: Vec::new(),
+            devices: host::network_devices(),
+        };
         fill_rootfs(&sandbox.rootfs());
         sandbox.write(&Config::default());
         sandbox
@@ -60,6 +69,13 @@ impl Sandbox {
     #[must_use]
     pub fn wrapped(mut self, command: &[&str]) -> Self {
         self.wrappers.extend(command.iter().map(|word| (*word).to_owned()));
+        self
+    }
+
+    /// Has systemd make the container's cgroup.
+    #[must_use]
+    pub fn by_systemd(mut self) -> Self {
+        self.globals.push("--systemd-cgroup");
         self
     }
 
@@ -151,6 +167,7 @@ impl Sandbox {
         let mut words: Vec<&str> = self.host.wrapper().to_vec();
         words.extend(self.wrappers.iter().map(String::as_str));
         words.extend([path, "--root", root.to_str().expect("a plain path")]);
+        words.extend(&self.globals);
         words.extend(arguments);
         Invocation::new(&words).env("TEST_SANDBOX", &self.id)
     }
