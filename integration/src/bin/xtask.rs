@@ -19,7 +19,7 @@ usage: cargo xtask TASK
   clients    drive it by Debian's container managers [containerd] [docker] [podman] [--only PART]… [--runtime PATH]
   conformance
              run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
-  fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
+  fuzz       look for a config.json or a profile that breaks us [--target config|seccomp] [--seconds N]
   packages   install the Debian packages that `clients` and `conformance` need; `test` skips these without them
   vm         run tests in an emulated machine with systemd, cgroup v2 and AppArmor [NAME…] [--sh COMMAND]
   symbols    show that the container's first process cannot allocate or panic
