@@ -18,7 +18,7 @@ usage: cargo xtask TASK
              compare the seccomp compiler with libseccomp
   conformance
              run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
-  fuzz       look for a config.json that breaks the planner [--seconds N]; needs nightly and cargo-fuzz
+  fuzz       look for a config.json or a profile that breaks us [--target config|seccomp] [--seconds N]
   vm         run tests in an emulated machine with systemd, cgroup v2 and AppArmor [NAME…] [--sh COMMAND]
   symbols    show that the container's first process cannot allocate or panic
 ";

@@ -84,9 +84,12 @@ pub(super) fn lower(
         collector.add(syscall, index)?;
     }
     if !collector.unknown.is_empty() {
+        // One line, whatever they are.
+        let names: Vec<String> =
+            collector.unknown.iter().map(|name| name.escape_debug().to_string()).collect();
         warnings.push(Warning {
             pointer: "/linux/seccomp/syscalls".into(),
-            message: format!("unknown system calls are left out: {}", collector.unknown.join(", ")),
+            message: format!("unknown system calls are left out: {}", names.join(", ")),
         });
     }
     let Collector { numberings, rules, .. } = collector;
