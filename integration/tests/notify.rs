@@ -59,6 +59,14 @@ fn created<'a>(sandbox: &'a Sandbox, manager: &Manager) -> Container<'a> {
     Container::of(sandbox, output.success())
 }
 
+/// A container whose program runs and is going to say its messages at SIGUSR1, and the `start` that waits for it.
+fn running<'a>(sandbox: &'a Sandbox, manager: &Manager) -> (Container<'a>, Running) {
+    let mut container = created(sandbox, manager);
+    let start = starting(sandbox, manager);
+    assert_eq!(container.line(), "ready");
+    (container, start)
+}
+
 fn starting(sandbox: &Sandbox, manager: &Manager) -> Running {
     sandbox.runtime(&["start", sandbox.id()]).env("NOTIFY_SOCKET", &manager.path).spawn()
 }
@@ -68,9 +76,7 @@ on_hosts! {
         let sandbox = Sandbox::on(host);
         sandbox.configure(|config| telling(config, &["READY=1"]));
         let manager = Manager::of(&sandbox);
-        let mut container = created(&sandbox, &manager);
-        let start = starting(&sandbox, &manager);
-        assert_eq!(container.line(), "ready");
+        let (mut container, start) = running(&sandbox, &manager);
         assert_eq!(container.status(), "running");
         assert!(start.goes_on());
         container.kill("USR1");
@@ -88,9 +94,7 @@ fn start_waits_for_the_managers_answer() {
     let sandbox = Sandbox::new();
     sandbox.configure(|config| telling(config, &["READY=1"]));
     let manager = Manager::of(&sandbox);
-    let mut container = created(&sandbox, &manager);
-    let start = starting(&sandbox, &manager);
-    assert_eq!(container.line(), "ready");
+    let (mut container, start) = running(&sandbox, &manager);
     container.kill("USR1");
     assert_eq!(container.line(), "told");
     assert_eq!(container.status(), "running");
@@ -106,9 +110,7 @@ fn only_readiness_is_passed_on() {
     let messages = ["STATUS=warming up", "WATCHDOG=1", "STATUS=done\nREADY=1\nMAINPID=7", "STATUS=later"];
     sandbox.configure(|config| telling(config, &messages));
     let manager = Manager::of(&sandbox);
-    let mut container = created(&sandbox, &manager);
-    let start = starting(&sandbox, &manager);
-    assert_eq!(container.line(), "ready");
+    let (container, start) = running(&sandbox, &manager);
     container.kill("USR1");
     manager.assert_ready(container.pid());
     start.wait().success();
@@ -147,9 +149,7 @@ fn a_user_of_a_user_namespace_may_speak() {
         config["process"]["user"] = json!({ "uid": 1000, "gid": 1000, "umask": 0o077 });
     });
     let manager = Manager::of(&sandbox);
-    let mut container = created(&sandbox, &manager);
-    let start = starting(&sandbox, &manager);
-    assert_eq!(container.line(), "ready");
+    let (container, start) = running(&sandbox, &manager);
     container.kill("USR1");
     manager.assert_ready(container.pid());
     start.wait().success();
@@ -217,9 +217,7 @@ fn a_manager_may_have_an_abstract_name() {
     let address = SocketAddr::from_abstract_name(sandbox.id()).unwrap();
     let socket = UnixDatagram::bind_addr(&address).unwrap();
     let manager = Manager::listening(socket, format!("@{}", sandbox.id()));
-    let mut container = created(&sandbox, &manager);
-    let start = starting(&sandbox, &manager);
-    assert_eq!(container.line(), "ready");
+    let (container, start) = running(&sandbox, &manager);
     container.kill("USR1");
     manager.assert_ready(container.pid());
     start.wait().success();

@@ -65,7 +65,8 @@ pub(super) fn error(plan: &Plan, index: usize, fault: Fault) -> Error {
         }
         Fault::Died(how) => {
             let place = turn(plan, index);
-            return Error::new(ErrorKind::Os, format!("{what}: {place}: the process {how}"));
+            let who = plan.process_name();
+            return Error::new(ErrorKind::Os, format!("{what}: {place}: {who} {how}"));
         }
     };
     let failure = StepFailure {
