@@ -12,7 +12,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::json;
 
 fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(30)
+    Instant::now() + Duration::from_secs(60)
 }
 
 fn window(rows: u16, columns: u16) -> Winsize {
@@ -202,6 +202,12 @@ fn the_end_of_the_input_is_the_container_s_and_a_signal_restores_the_terminal() 
     let sandbox = Sandbox::new();
     let (running, master, slave) = run_on_terminal(&sandbox, &["echo"]);
     let mut screen = Stream::over(master.try_clone().unwrap());
+    // What is typed before belongs to the terminal as it was.
+    let deadline = soon();
+    while !is_raw(&slave) {
+        assert!(Instant::now() < deadline, "the terminal does not become raw");
+        std::thread::yield_now();
+    }
     rustix::io::write(&master, b"hello\n\x04").unwrap();
     while !screen.line(soon()).contains("6 bytes") {}
     running.wait().success();
@@ -246,8 +252,19 @@ fn a_reader_that_stops_does_not_keep_signals_away() {
         sandbox.with_bundle("run", &[]).stdout_and_stderr(writer, std::process::Stdio::null()).spawn();
     let mut first = [0; 1];
     rustix::io::read(&reader, &mut first).unwrap();
-    // Twice: for the container, which then has more to say than anybody reads, and for the runtime.
     sandbox.command(&["kill", "ID", "KILL"]).success();
-    running.signal(Signal::TERM);
+    // The container is gone with more to say than anybody reads. One that comes before the runtime knows is for it.
+    let pid = rustix::process::Pid::from_raw(running.pid().cast_signed()).unwrap();
+    let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+    let a_while = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let ends = || {
+        let mut fds = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut fds, Some(&a_while)).unwrap() > 0
+    };
+    let deadline = soon();
+    while !ends() {
+        assert!(Instant::now() < deadline, "it does not end");
+        running.signal(Signal::TERM);
+    }
     running.wait().exits_with(137);
 }
