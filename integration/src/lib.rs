@@ -5,6 +5,8 @@
 //! on demand. `PROBE` names a prebuilt probe in the same way.
 
 pub mod bench;
+pub mod clients;
 pub mod conformance;
 pub mod harness;
+pub mod libseccomp;
 pub mod xtask;

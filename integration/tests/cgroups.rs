@@ -172,6 +172,22 @@ on_hosts! {
         container.delete();
     }
 
+    fn two_hundred_containers_leave_no_cgroup(host: Host) {
+        let sandbox = Sandbox::on(host);
+        sandbox.configure(|config| {
+            config.probe(&["pause"]);
+            if host.has_controller("pids") {
+                config["linux"]["resources"]["pids"] = json!({ "limit": 50 });
+            }
+        });
+        for _ in 0..200 {
+            let streams = sandbox.with_bundle("create", &[]).output().success();
+            sandbox.command(&["delete", "--force", "ID"]).success();
+            drop(streams);
+        }
+        sandbox.assert_nothing_left();
+    }
+
     fn cgroups_of_the_containers_own_are_removed_with_it(host: Host) {
         let sandbox = Sandbox::on(host);
         let top = if host.has_v1() { "/sys/fs/cgroup/pids" } else { "/sys/fs/cgroup" };
@@ -264,4 +280,33 @@ fn paths_that_climb_out_of_the_hierarchy_do_not() {
         output.fails_saying("/linux/cgroupsPath");
     }
     sandbox.assert_nothing_left();
+}
+
+/// A parent that the first container has made is not its own: others may be in it when the first one is undone.
+#[test]
+fn a_container_that_is_undone_leaves_its_neighbours_alone() {
+    let (sandbox, neighbour) = (Sandbox::new(), Sandbox::new());
+    let place = |of: &Sandbox| json!(format!("/{}/{}", sandbox.id(), of.id()));
+    neighbour.configure(|config| {
+        config.probe(&["pause"]);
+        config["linux"]["cgroupsPath"] = place(&neighbour);
+    });
+    let create = format!(
+        "{} --root {} create --bundle {} {} </dev/null >/dev/null 2>&1; exit 1",
+        runtime().path().display(),
+        neighbour.root().display(),
+        neighbour.bundle().display(),
+        neighbour.id()
+    );
+    sandbox.configure(|config| {
+        config["linux"]["cgroupsPath"] = place(&sandbox);
+        config["hooks"]["createRuntime"] = json!([{"path": "/bin/sh", "args": ["sh", "-c", create]}]);
+    });
+    sandbox.with_bundle("create", &[]).output().exits_with(1);
+    assert_eq!(neighbour.state()["status"], "created");
+    neighbour.command(&["delete", "--force", "ID"]).success();
+    let parents: Vec<_> = cgroups_named(sandbox.id()).into_iter().rev().collect();
+    for parent in parents {
+        fs::remove_dir(parent).unwrap();
+    }
 }

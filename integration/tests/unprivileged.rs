@@ -3,9 +3,11 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
+use std::path::Path;
 
-use integration::differs_from;
 use integration::harness::*;
+use integration::xtask::find_in_path;
+use integration::{differs_from, skip};
 use serde_json::json;
 
 /// Nobody has this one.
@@ -134,6 +136,38 @@ fn somebody_elses_files_stay_out_of_reach() {
     });
     let error = sandbox.run().exits_with(1).stderr();
     assert!(error.contains("permission denied"), "{error}");
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn ranges_of_ids_are_mapped_by_newuidmap() {
+    differs_from!("runc", "it sets no additional groups");
+    if find_in_path("newuidmap").is_none() || !Path::new("/etc/subuid").exists() {
+        skip!("there is no newuidmap");
+    }
+    const NOBODY: u32 = 65_534;
+    const OWN_SUBUID: &str =
+        "mount --bind \"$1\" /etc/subuid && mount --bind \"$1\" /etc/subgid && shift && exec \"$@\"";
+    let sandbox = Sandbox::new();
+    let subuid = sandbox.file("subuid");
+    fs::write(&subuid, "nobody:700000:1000\n").unwrap();
+    let sandbox = sandbox
+        .wrapped(&["unshare", "--mount", "--propagation", "private", "sh", "-c", OWN_SUBUID, "sh", &subuid])
+        .of_user(NOBODY, &[]);
+    let maps = json!([
+        { "containerID": 0, "hostID": NOBODY, "size": 1 },
+        { "containerID": 1, "hostID": 700_000, "size": 1000 },
+    ]);
+    let report = sandbox.report(|config| {
+        config["linux"]["uidMappings"] = maps.clone();
+        config["linux"]["gidMappings"] = maps.clone();
+        config.namespace("user");
+        config["process"]["user"] = json!({ "uid": 5, "gid": 6, "additionalGids": [7] });
+    });
+    assert_eq!(report["process"]["uid"]["effective"], 5);
+    assert_eq!(report["process"]["groups"], json!([7]));
+    let map: Vec<&str> = report["maps"]["uid"].as_str().unwrap().split_whitespace().collect();
+    assert_eq!(map, ["0", "65534", "1", "1", "700000", "1000"]);
     sandbox.assert_nothing_left();
 }
 

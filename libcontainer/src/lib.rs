@@ -40,8 +40,8 @@ mod sys;
 
 pub use bundle::Bundle;
 pub use container::{
-    Container, CreateOptions, Delete, Event, Exec, ExecOptions, ExitStatus, Runtime, Signals, State, Stats,
-    Stdio, Update, Watch,
+    Container, CreateOptions, Delete, Event, Exec, ExecOptions, ExitStatus, Notifications, Runtime, Signals,
+    State, Stats, Stdio, Update, Watch,
 };
 pub use error::{Error, ErrorKind, HookEnd, HookFailure, Result, StepFailure};
 pub use id::ContainerId;

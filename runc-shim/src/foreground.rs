@@ -5,11 +5,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use libcontainer::{Container, Exec, ExitStatus, Signals};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::Pid;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::failure::Failure;
 use crate::messages;
+use crate::notify::{self, Proxy};
 use crate::signals::{self, Inbox};
 use crate::terminal::Relay;
 
@@ -65,6 +66,7 @@ pub(crate) struct Foreground<'a, J> {
     job: &'a J,
     signals: &'a Inbox,
     relay: Option<Relay<'a>>,
+    proxy: Option<Proxy>,
     process: OwnedFd,
     pid: Option<Pid>,
 }
@@ -72,7 +74,12 @@ pub(crate) struct Foreground<'a, J> {
 impl<'a, J: Job> Foreground<'a, J> {
     /// `signals` must have been opened before the process was made, so that none was lost.
     pub(crate) fn new(job: &'a J, signals: &'a Inbox, relay: Option<Relay<'a>>) -> Result<Self, Failure> {
-        Ok(Self { job, signals, relay, process: job.pidfd()?, pid: None })
+        Ok(Self { job, signals, relay, proxy: None, process: job.pidfd()?, pid: None })
+    }
+
+    /// Serves a service manager that waits for the container meanwhile.
+    pub(crate) fn with_manager(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// Serves the process until it has ended.
@@ -80,6 +87,9 @@ impl<'a, J: Job> Foreground<'a, J> {
         while !self.turn()? {}
         if let Some(relay) = &mut self.relay {
             relay.finish()?;
+        }
+        if let Some(proxy) = self.proxy {
+            proxy.finish().unwrap_or_else(notify::not_told);
         }
         self.job.wait()?.ok_or_else(|| Failure::Other(messages::STATUS_UNKNOWN.to_owned()))
     }
@@ -92,6 +102,12 @@ impl<'a, J: Job> Foreground<'a, J> {
         }
         if let Some(relay) = &mut self.relay {
             relay.pump(ready.input, ready.terminal)?;
+        }
+        if let Some(proxy) = &mut self.proxy
+            && let Err(failure) = proxy.advance()
+        {
+            notify::not_told(failure);
+            self.proxy = None;
         }
         if ready.signal {
             while let Some(signal) = self.signals.next()? {
@@ -108,12 +124,19 @@ impl<'a, J: Job> Foreground<'a, J> {
         if let Some(relay) = &self.relay {
             relay.watch(&mut fds);
         }
-        match poll(&mut fds, None) {
+        let known = fds.len();
+        let mut left = None;
+        if let Some(proxy) = &self.proxy {
+            fds.extend(proxy.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+            left = proxy.left().and_then(|left| Timespec::try_from(left).ok());
+        }
+        match poll(&mut fds, left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(Failure::system(messages::WATCHING_CONTAINER, errno)),
         }
-        let happened = |index: usize| fds.get(index).is_some_and(|fd| !fd.revents().is_empty());
-        Ok(Ready { ended: happened(0), signal: happened(1), terminal: happened(2), input: happened(3) })
+        let mut ready = fds.iter().take(known).map(|fd| !fd.revents().is_empty());
+        let mut happened = || ready.next().unwrap_or_default();
+        Ok(Ready { ended: happened(), signal: happened(), terminal: happened(), input: happened() })
     }
 
     fn handle(&mut self, signal: i32) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ mod failure;
 mod foreground;
 mod log;
 mod messages;
+mod notify;
 mod output;
 mod signals;
 #[cfg(not(test))]

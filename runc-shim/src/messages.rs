@@ -29,7 +29,12 @@ pub(crate) const STATUS_UNKNOWN: &str = "the container's process ended, but not 
 pub(crate) const CONFIG_EXISTS: &str = "File config.json exists. Remove it first";
 pub(crate) const BAD_TABLE_FORMAT: &str = "invalid format option: table and json are known";
 pub(crate) const NO_INTERVAL: &str = "duration interval must be greater than 0";
+pub(crate) const TELLING_MANAGER: &str =
+    "tell the service manager ($NOTIFY_SOCKET) that the container is ready";
+pub(crate) const NO_BARRIER: &str =
+    "the service manager has not confirmed within 30 s that it knows the container is ready";
 pub(crate) const NO_PID_COLUMN: &str = "couldn't find PID field in ps output";
+pub(crate) const BAD_SECCOMP_ACTION: &str = "seccomp: the only thing to do with a profile is 'explain'";
 pub(crate) const BAD_PLAN_FORMAT: &str = "invalid format option: text and json are known";
 
 const PREPARING: &str = "unable to start container process";
@@ -116,6 +121,8 @@ fn program(failure: &StepFailure, name: &str) -> String {
         Errno::NOENT if !name.contains('/') => format!("exec: {name:?}: executable file not found in $PATH"),
         Errno::NOENT => format!("exec: {name:?}: stat {name}: no such file or directory"),
         Errno::NOTDIR => format!("exec: {name:?}: stat {name}: {NOT_A_DIRECTORY}"),
+        // What execve would say of it: Podman looks for these words only.
+        Errno::ISDIR => format!("exec: {name:?}: is a directory: permission denied"),
         _ => format!("exec: {name:?}: {}", reason(failure.errno)),
     }
 }
@@ -226,6 +233,10 @@ pub(crate) fn not_boolean(value: &OsStr) -> String {
 
 pub(crate) fn not_utf8(word: &OsStr) -> String {
     format!("argument {word:?} is not UTF-8")
+}
+
+pub(crate) fn connecting(path: &OsStr) -> String {
+    format!("connect to $NOTIFY_SOCKET {}", path.to_string_lossy())
 }
 
 pub(crate) fn not_running(id: &str) -> String {

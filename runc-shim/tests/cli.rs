@@ -284,3 +284,34 @@ fn spec_writes_what_runc_writes() {
         assert_eq!(ours, theirs.replacen(&version(&theirs), &version(&ours), 1), "{variant:?}");
     }
 }
+
+#[test]
+fn a_seccomp_profile_is_explained() {
+    let shim = Shim::new();
+    let profile = r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[
+        {"names":["read","write"],"action":"SCMP_ACT_ALLOW"},
+        {"names":["personality"],"action":"SCMP_ACT_LOG","args":[{"index":0,"value":8,"op":"SCMP_CMP_EQ"}]}]}"#;
+    fs::write(shim.path("profile.json"), profile).unwrap();
+    fs::write(shim.path("config.json"), format!(r#"{{"linux":{{"seccomp":{profile}}}}}"#)).unwrap();
+    let alone = shim.run(&["seccomp", "explain", "profile.json"]).succeeded();
+    for line in [
+        "  SCMP_ACT_ALLOW (2 calls)\n    read write\n",
+        "    SCMP_ACT_LOG if arg0 == 0x8\n    else SCMP_ACT_ERRNO EPERM\n",
+    ] {
+        assert!(alone.contains(line), "{alone}");
+    }
+    assert_eq!(shim.run(&["seccomp", "explain"]).succeeded(), alone);
+    assert_eq!(shim.run(&["seccomp", "explain", "--bundle", "."]).succeeded(), alone);
+    let json: Value =
+        serde_json::from_str(&shim.run(&["seccomp", "explain", "-f", "json"]).succeeded()).unwrap();
+    let answers = json["architectures"][0]["answers"].as_array().unwrap();
+    let allowed = answers.iter().find(|answer| answer["action"] == "SCMP_ACT_ALLOW").unwrap();
+    assert_eq!(allowed["calls"], serde_json::json!(["read", "write"]));
+    assert_eq!(json["architectures"][0]["conditional"][0]["call"], "personality");
+    assert!(json["cost"]["averageComparisons"].as_f64().unwrap() > 1.0);
+    assert!(shim.run(&["seccomp", "explain", "--bpf"]).succeeded().starts_with("    0  load architecture\n"));
+    assert!(shim.run(&["seccomp", "explain", "nothing.json"]).failed().contains("nothing.json"));
+    let without = shim.run(&["seccomp", "explain", "--bundle", "nowhere"]).failed();
+    assert!(without.contains("config.json"), "{without}");
+    assert_eq!(shim.run(&["seccomp", "forbid"]).code, Some(1));
+}

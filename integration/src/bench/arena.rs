@@ -1,5 +1,6 @@
 //! Where the contenders run: a private mount namespace with cgroup v2 alone, and bundles on a tmpfs.
 
+use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -99,6 +100,46 @@ impl Arena {
         let path = bundle.join("config.json");
         fs::write(&path, config(&format!("/{}", name.to_string_lossy()))?)
             .map_err(Error::io(format!("cannot write {}", path.display())))
+    }
+
+    /// Changes the config of a bundle.
+    pub(super) fn configure(
+        &self,
+        bundle: &Path,
+        change: impl FnOnce(&mut Value) -> Result<()>,
+    ) -> Result<()> {
+        let path = bundle.join("config.json");
+        let text = fs::read_to_string(&path).map_err(Error::io(format!("cannot read {}", path.display())))?;
+        let mut config: Value =
+            serde_json::from_str(&text).map_err(Error::io("the bundle's config is not JSON"))?;
+        change(&mut config)?;
+        fs::write(&path, config.to_string()).map_err(Error::io(format!("cannot write {}", path.display())))
+    }
+
+    /// Shows the contenders the v1 hierarchies of this host alone, instead of cgroup v2; the controllers that they
+    /// have. Without any nothing is changed.
+    pub(super) fn change_to_v1(&self) -> Result<Vec<String>> {
+        let own =
+            fs::read_to_string("/proc/self/cgroup").map_err(Error::io("cannot read /proc/self/cgroup"))?;
+        let names: Vec<&str> =
+            own.lines().filter_map(|line| line.split(':').nth(1)).filter(|names| !names.is_empty()).collect();
+        if names.iter().all(|names| names.starts_with("name=")) {
+            return Ok(Vec::new());
+        }
+        unmount(CGROUPS, UnmountFlags::DETACH).map_err(Error::io(format!("cannot unmount {CGROUPS}")))?;
+        let folder = Path::new(CGROUPS);
+        mount("tmpfs", folder, "tmpfs", MountFlags::empty(), c"mode=755")
+            .map_err(Error::io(format!("cannot mount a tmpfs on {CGROUPS}")))?;
+        for hierarchy in &names {
+            let place = folder.join(hierarchy.trim_start_matches("name="));
+            fs::create_dir(&place).map_err(Error::io(format!("cannot make {}", place.display())))?;
+            let none = if hierarchy.starts_with("name=") { "none," } else { "" };
+            let options = CString::new(format!("{none}{hierarchy}"))
+                .map_err(Error::io("a hierarchy has a NUL in its name"))?;
+            mount("cgroup", &place, "cgroup", MountFlags::empty(), Some(options.as_c_str()))
+                .map_err(Error::io(format!("cannot mount {}", place.display())))?;
+        }
+        Ok(names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect())
     }
 }
 

@@ -56,19 +56,12 @@ pub(super) fn measure(
     for count in COUNTS {
         bundles.push((count, make_bundle(arena, programs, count)?));
     }
-    let mut able = Vec::new();
-    for runtime in runtimes {
-        match bundles
-            .iter()
-            .try_for_each(|(count, bundle)| rounds::rehearse_binds(arena, runtime, bundle, *count))
-        {
-            Ok(()) => able.push(runtime.clone()),
-            Err(error) if runtime.is_peer() => {
-                eprintln!("{} is left out of the binds: {error}", runtime.name);
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let able = rounds::able(runtimes, "the binds", |runtime, id| {
+        let mut all = bundles.iter();
+        all.try_for_each(|(count, bundle)| {
+            rounds::rehearse_command(runtime.run_with_binds(arena, bundle, *count, id))
+        })
+    })?;
     let mut samples = Vec::new();
     for (count, bundle) in &bundles {
         samples.push(rounds::measure(arena, &able, runs, |runtime, id| {
@@ -88,21 +81,19 @@ pub(super) fn measure(
 fn make_bundle(arena: &Arena, programs: &Programs, count: usize) -> Result<PathBuf> {
     let bundle = arena.path(&format!("binds-{count}"));
     arena.make_bundle(&bundle, &programs.noop)?;
-    let path = bundle.join("config.json");
-    let text = fs::read_to_string(&path).map_err(Error::io(format!("cannot read {}", path.display())))?;
-    let mut config: Value =
-        serde_json::from_str(&text).map_err(Error::io("the bundle's config is not JSON"))?;
-    for number in 0..count {
-        let (source, destination) = (source(&bundle, number), destination(number));
-        for folder in [&source, &bundle.join("rootfs").join(destination.trim_start_matches('/'))] {
-            fs::create_dir_all(folder).map_err(Error::io(format!("cannot make {}", folder.display())))?;
+    arena.configure(&bundle, |config| {
+        for number in 0..count {
+            let (source, destination) = (source(&bundle, number), destination(number));
+            for folder in [&source, &bundle.join("rootfs").join(destination.trim_start_matches('/'))] {
+                fs::create_dir_all(folder).map_err(Error::io(format!("cannot make {}", folder.display())))?;
+            }
+            if let Some(mounts) = config.pointer_mut("/mounts").and_then(Value::as_array_mut) {
+                mounts.push(json!({ "type": "bind", "source": source, "destination": destination,
+                    "options": ["rbind", "rprivate", "ro"] }));
+            }
         }
-        if let Some(mounts) = config.pointer_mut("/mounts").and_then(Value::as_array_mut) {
-            mounts.push(json!({ "type": "bind", "source": source, "destination": destination,
-                "options": ["rbind", "rprivate", "ro"] }));
-        }
-    }
-    fs::write(&path, config.to_string()).map_err(Error::io(format!("cannot write {}", path.display())))?;
+        Ok(())
+    })?;
     Ok(bundle)
 }
 

@@ -6,10 +6,12 @@ mod arena;
 mod binds;
 mod contender;
 mod footprint;
+mod limits;
 mod numbers;
 mod report;
 mod rounds;
 mod sealing;
+pub mod seccomp;
 
 use std::fs;
 use std::path::PathBuf;
@@ -127,7 +129,10 @@ fn measure(arena: &Arena, programs: &Programs, contenders: &[Contender], runs: u
         });
     }
     let binds = binds::measure(arena, programs, contenders, runs)?;
-    Ok(Report { runs, rows, binds, sealing: sealing::cost(contenders, runs)? })
+    let sealing = sealing::cost(contenders, runs)?;
+    // Last, for it changes the host.
+    let limits = limits::measure(arena, programs, &runtimes, runs)?;
+    Ok(Report { runs, rows, binds, limits, sealing })
 }
 
 fn totals(lives: &[rounds::Life]) -> Vec<Duration> {

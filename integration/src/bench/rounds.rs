@@ -84,15 +84,27 @@ pub(super) fn rehearse(arena: &Arena, contender: &Contender) -> Result<()> {
     result
 }
 
-/// Runs the container of a bundle with binds once without a clock. A failure carries what the contender printed.
-pub(super) fn rehearse_binds(
-    arena: &Arena,
-    contender: &Contender,
-    bundle: &Path,
-    count: usize,
-) -> Result<()> {
-    let id = format!("bench-{}-rehearsal", contender.name);
-    let mut command = contender.run_with_binds(arena, bundle, count, &id);
+/// Those contenders that pass a rehearsal; a peer that does not is left out, and the reason is printed.
+pub(super) fn able(
+    contenders: &[Contender],
+    what: &str,
+    rehearse: impl Fn(&Contender, &str) -> Result<()>,
+) -> Result<Vec<Contender>> {
+    let mut able = Vec::new();
+    for contender in contenders {
+        match rehearse(contender, &format!("bench-{}-rehearsal", contender.name)) {
+            Ok(()) => able.push(contender.clone()),
+            Err(error) if contender.is_peer() => {
+                eprintln!("{} is left out of {what}: {error}", contender.name);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(able)
+}
+
+/// Runs a container once without a clock. A failure carries what the contender printed.
+pub(super) fn rehearse_command(mut command: Command) -> Result<()> {
     let result = capture(command.stdout(Stdio::piped()).stderr(Stdio::piped())).map(drop);
     reap_orphans();
     result

@@ -130,6 +130,12 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it is still going on at this moment.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        !wait_readable(&[self.pidfd.as_fd()], Instant::now())[0]
+    }
+
     /// Sends the process a signal; that it may have ended already is no error.
     pub fn signal(&self, signal: Signal) {
         match pidfd_send_signal(&self.pidfd, signal) {

@@ -23,7 +23,7 @@ use crate::sys::procfs::own_descriptor;
 use crate::{Error, Result};
 
 /// A socket address has room for this many bytes of path, and the NUL.
-const PATH_LIMIT: usize = 107;
+pub(super) const PATH_LIMIT: usize = 107;
 
 /// What happened after the container was let go.
 #[derive(Debug)]

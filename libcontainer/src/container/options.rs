@@ -14,6 +14,7 @@ pub struct CreateOptions {
     pub(crate) preserve_fds: u32,
     pub(crate) listen_fds: u32,
     pub(crate) listen_names: Option<String>,
+    pub(crate) notify: bool,
     pub(crate) systemd_cgroup: bool,
     pub(crate) unsealed: bool,
     #[cfg(feature = "fault-injection")]
@@ -80,6 +81,14 @@ impl CreateOptions {
         self
     }
 
+    /// Gives the program a socket for sd_notify(3), at `/run/notify/notify.sock`, and tells it so by `NOTIFY_SOCKET`. What
+    /// it says there is heard by [`Container::notifications`](crate::Container::notifications).
+    #[must_use]
+    pub fn notify(mut self, yes: bool) -> Self {
+        self.notify = yes;
+        self
+    }
+
     /// Asks systemd for the cgroup instead of making it in the file system.
     #[must_use]
     pub fn systemd_cgroup(mut self, yes: bool) -> Self {
@@ -117,6 +126,7 @@ impl CreateOptions {
             preserve_fds: self.preserve_fds,
             listen_fds: self.listen_fds,
             listen_names: self.listen_names.clone(),
+            notify: self.notify,
             ..planner::Options::default()
         }
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, flock, fstat, mkdirat, openat, statat, unlinkat,
+    AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, chmodat, flock, fstat, mkdirat, openat, statat, unlinkat,
 };
 use rustix::io::{self, Errno};
 
@@ -35,6 +35,8 @@ pub(super) const GATE: &str = "gate";
 const STATE_LIMIT: usize = 64 << 20;
 
 const FOLDER_MODE: Mode = Mode::RWXU;
+/// Of folders in it that a container is given.
+const INNER_MODE: Mode = Mode::RWXU.union(Mode::RGRP).union(Mode::XGRP).union(Mode::ROTH).union(Mode::XOTH);
 const STATE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// How long a command waits for another that works on the same container.
@@ -261,6 +263,14 @@ impl Claim {
             .map_err(|errno| Error::os(format_args!("write {}", self.0.path.join(STATE).display()), errno))
     }
 
+    /// Makes a folder in it that others may pass through.
+    pub(crate) fn make_folder(&self, name: &str) -> Result<()> {
+        mkdirat(self.dir(), name, INNER_MODE)
+            // Whatever the caller's umask is.
+            .and_then(|()| chmodat(self.dir(), name, INNER_MODE, AtFlags::empty()))
+            .map_err(|errno| Error::os(format_args!("mkdir {}", self.0.path.join(name).display()), errno))
+    }
+
     /// Keeps a copy of the configuration. Nobody reads it before a record says that the container is created.
     pub(crate) fn save_config(&self, text: &[u8]) -> Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -295,15 +305,29 @@ impl Claim {
             Err(Errno::NOTEMPTY) => {}
             removed => return removed.map_err(failed),
         }
-        for entry in Dir::read_from(dir).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            if ![c".", c".."].contains(&name) {
-                unlinkat(dir, name, AtFlags::empty()).map_err(failed)?;
-            }
-        }
+        empty(dir.as_fd()).map_err(failed)?;
         remove_folder().map_err(failed)
     }
+}
+
+/// Removes everything in a folder. There are no folders but those that this library made.
+fn empty(dir: BorrowedFd<'_>) -> io::Result<()> {
+    for entry in Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if [c".", c".."].contains(&name) {
+            continue;
+        }
+        match unlinkat(dir, name, AtFlags::empty()) {
+            Err(Errno::ISDIR) => {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                empty(openat(dir, name, flags, Mode::empty())?.as_fd())?;
+                unlinkat(dir, name, AtFlags::REMOVEDIR)?;
+            }
+            removed => removed?,
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Claim {

@@ -84,11 +84,13 @@ impl Container {
         }
         let schemata = update.schemata()?;
         let root = if schemata.is_empty() { None } else { Some(resctrl_root()?) };
+        let has_limits = limits != Limits::default();
         cgroup::update(&stored.cgroups, stored.unit.as_ref(), limits)?;
-        match root {
-            Some(root) => change_groups(&claim, &mut stored, root, schemata),
-            None => Ok(()),
-        }
+        let Some(root) = root else { return Ok(()) };
+        change_groups(&claim, &mut stored, root, schemata).map_err(|error| match has_limits {
+            true => error.context("all other limits were changed, but not the shares"),
+            false => error,
+        })
     }
 }
 
@@ -113,8 +115,11 @@ pub(super) fn change_groups(
     resctrl::create(&Group { path: path.clone(), schemata, own: true })?;
     let groups = vec![path];
     stored.resctrl = Membership { groups: groups.clone(), own: groups.clone() };
-    // Recorded first, so that `delete` removes the group whatever happens next.
-    claim.save(stored)?;
+    // Recorded before anybody joins, so that `delete` removes the group whatever happens next.
+    claim.save(stored).inspect_err(|_| {
+        // The failure to record it says more than one to clean up.
+        resctrl::remove(&groups).ok();
+    })?;
     cgroup::processes(&stored.cgroups)?.into_iter().try_for_each(|pid| resctrl::join(&groups, pid))
 }
 

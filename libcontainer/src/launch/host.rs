@@ -15,7 +15,7 @@ use super::net_devices::NetDevices;
 use super::{Engine, Fault, clone, hooks, id_namespace};
 use crate::container::record::{Init, Phase};
 use crate::container::store;
-use crate::planner::{Action, Actor, HostStep, Purpose, ScopeUnit};
+use crate::planner::{self, Action, Actor, HostStep, Purpose, ScopeUnit};
 use crate::spec::{Hook, HookKind, NetDevice};
 use crate::sys::pidfd::Process;
 use crate::sys::{atomic, procfs::Procfs};
@@ -48,6 +48,7 @@ impl Engine<'_> {
                 Some(handle) => self.lend(*slot, handle),
                 None => Err(Fault::Call("open", Errno::BADF)),
             },
+            HostStep::NotifyFolder { .. } => Ok(self.claimed()?.make_folder(planner::notify::FOLDER)?),
             HostStep::Gate => {
                 let gate = self.claimed()?.listen()?;
                 self.lend(slot::GATE, gate)
@@ -210,7 +211,7 @@ impl Engine<'_> {
         let (link, theirs) = Link::pair().map_err(call("socketpair"))?;
         let cgroup = if into_cgroup { self.cgroups()?.unified().map(|fd| fd.as_raw_fd()) } else { None };
         let request = CloneRequest { flags: flags.into(), cgroup };
-        let (pid, pidfd) = self.spawn(index, &theirs, request)?;
+        let (pid, pidfd) = self.spawn(index, (&link, &theirs), request)?;
         let process = Process::from_parts(pid, pidfd)?;
         match actor {
             Actor::Enter => self.enter = Some(process),
@@ -222,7 +223,12 @@ impl Engine<'_> {
     }
 
     /// Prepares everything that the child will read, and clones it.
-    fn spawn(&self, index: usize, theirs: &OwnedFd, request: CloneRequest) -> Result<(i32, OwnedFd)> {
+    fn spawn(
+        &self,
+        index: usize,
+        (ours, theirs): (&Link, &OwnedFd),
+        request: CloneRequest,
+    ) -> Result<(i32, OwnedFd)> {
         let plan = self.launch.plan;
         let entries: Vec<libcontainer_init::Entry> = plan
             .entries()
@@ -268,6 +274,7 @@ impl Engine<'_> {
             slots: &mut slots,
             keep: &keep,
             link,
+            host_link: ours.as_raw_fd(),
             argv: &argv,
             envp: &mut envp,
             lists: &lists,

@@ -111,6 +111,7 @@ impl Plan {
         let show = |text| pool.show(text);
         match *step {
             Step::CloseFds => "close inherited descriptors".into(),
+            Step::Hide => "hide from ptrace".into(),
             Step::Join { kind, .. } => format!("join {} namespace", namespaces(kind)),
             Step::JoinProcess { kinds, .. } => format!("join {} of the container", namespaces(kinds)),
             Step::OpenRoot => "open the container's root".into(),
@@ -235,6 +236,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::LendNamespace { path, kind, .. } => {
             format!("lend {} namespace {}", namespaces(*kind), path.display())
         }
+        HostStep::NotifyFolder { path } => format!("make folder {}", path.display()),
         HostStep::Gate => "open gate for start".into(),
         HostStep::ConnectConsole { path } => format!("connect to console socket {}", path.display()),
         HostStep::CreateCgroup { placement, .. } => {

@@ -180,6 +180,11 @@ pub enum HostStep {
         /// Where it is put.
         slot: Slot,
     },
+    /// Makes the folder for the socket of sd_notify(3), in the state folder.
+    NotifyFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Makes the socket on which a created container waits.
     Gate,
     /// Connects to the socket that receives the terminal.

@@ -22,6 +22,7 @@ mod mount_ids;
 mod mounts;
 mod namespaces;
 mod net_devices;
+pub(crate) mod notify;
 mod pool;
 mod process;
 #[cfg(test)]
@@ -179,6 +180,14 @@ impl Plan {
         match self.purpose {
             Purpose::Create => format!("create {}", self.id),
             Purpose::Exec => format!("exec in {}", self.id),
+        }
+    }
+
+    /// Whom the plan makes, for errors.
+    pub(crate) fn process_name(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Create => "the container's first process",
+            Purpose::Exec => "the process",
         }
     }
 

@@ -9,6 +9,7 @@ use libcontainer_init::{Step, Text};
 use super::build::Build;
 use super::entry::HostStep;
 use super::hooks;
+use super::notify;
 use super::rehearsal;
 use super::request::Options;
 use super::scheduling;
@@ -242,17 +243,16 @@ fn candidates(process: &Process) -> Vec<String> {
     folders.map(|folder| format!("{folder}/{program}")).collect()
 }
 
-/// What tells the program of the sockets that it is started with (sd_listen_fds(3)). Its pid is 1 to itself, or else the
-/// sockets are not meant for it.
+/// What tells the program of the sockets that it is started with (sd_listen_fds(3)), and of the one that it tells its
+/// state to. Its pid is 1 to itself, or else the sockets are not meant for it.
 fn announced(options: &Options) -> Vec<String> {
-    if options.listen_fds == 0 {
-        return Vec::new();
+    let mut announced = Vec::new();
+    if options.listen_fds > 0 {
+        announced.extend([format!("LISTEN_FDS={}", options.listen_fds), "LISTEN_PID=1".to_owned()]);
+        announced.extend(options.listen_names.iter().map(|names| format!("LISTEN_FDNAMES={names}")));
     }
-    let names = options.listen_names.iter().map(|names| format!("LISTEN_FDNAMES={names}"));
-    [format!("LISTEN_FDS={}", options.listen_fds), "LISTEN_PID=1".to_owned()]
-        .into_iter()
-        .chain(names)
-        .collect()
+    announced.extend(options.notify.then(notify::variable));
+    announced
 }
 
 /// The environment; a place for `HOME` holds an empty text until the passwd file was read.

@@ -46,6 +46,8 @@ pub struct Options {
     pub listen_fds: u32,
     /// The names of these, if they have any.
     pub listen_names: Option<String>,
+    /// Whether it gets a socket for sd_notify(3).
+    pub notify: bool,
     /// Whether the program that is executed in a container gets other standard streams than the caller's.
     pub streams: bool,
     /// Cgroups below the container's that a program is executed in.

@@ -5,7 +5,7 @@ use libcontainer_init::{Step, slot};
 
 use super::build::Build;
 use super::entry::{HostStep, Source, Tree};
-use super::{devices, hooks, mounts, namespaces, taken};
+use super::{devices, hooks, mounts, namespaces, notify, taken};
 use crate::cgroup::Placement;
 use crate::error::describe_errno;
 use crate::facts::PathFact;
@@ -62,6 +62,7 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     };
     build.provide(root, Some("/root/path".into()));
     mounts::lend(build, placement)?;
+    notify::lend(build);
     devices::lend(build)?;
     if let Some(path) = &options.console_socket {
         build.host_for(HostStep::ConnectConsole { path: path.clone() }, "/process/terminal");
@@ -120,6 +121,7 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     }
     attach_root(build)?;
     mounts::plan(build)?;
+    notify::attach(build);
     devices::plan(build);
     hooks::before_pivot(build);
     let pivot = if options.no_pivot { Step::MoveRoot } else { Step::Pivot };

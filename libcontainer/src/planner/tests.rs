@@ -51,7 +51,11 @@ fn what_the_host_makes_is_undone() {
         HostStep::Clone { .. } | HostStep::Adopt => true,
         HostStep::CreateRdtGroup(_) | HostStep::MoveNetDevice(_) => true,
         // Parts of what another step made, or descriptors of this process.
-        HostStep::Record { .. } | HostStep::Gate | HostStep::Limit(_) | HostStep::Devices(_) => false,
+        HostStep::Record { .. }
+        | HostStep::Gate
+        | HostStep::NotifyFolder { .. }
+        | HostStep::Limit(_)
+        | HostStep::Devices(_) => false,
         HostStep::DelegateCgroup { .. } => false,
         HostStep::IdNamespace { .. }
         | HostStep::LendProc

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
-use std::str::FromStr;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
@@ -141,7 +140,7 @@ fn measurements(root: &Path, group: &Path) -> Result<Monitored> {
     Ok(monitored)
 }
 
-fn domains(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+fn domains(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let entries = entries.map_err(|error| failed(folder, &error))?;
     let mut domains: Vec<_> = entries.iter().map(fs::DirEntry::path).filter(|path| path.is_dir()).collect();
@@ -160,10 +159,14 @@ fn text(path: &Path) -> Result<String> {
 
 /// A file's number. One that the hardware cannot tell at the moment (`Unavailable`, `Error`) counts as 0.
 fn number(path: &Path) -> Result<u64> {
-    Ok(u64::from_str(&text(path)?).unwrap_or_default())
+    Ok(text(path)?.parse().unwrap_or_default())
 }
 
 fn failed(path: &Path, error: &io::Error) -> Error {
     let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
     Error::os(format_args!("read {}", path.display()), errno)
 }
+
+#[cfg(test)]
+#[path = "stats_tests.rs"]
+mod tests;

@@ -31,6 +31,22 @@ impl Abi {
         }
     }
 
+    pub(super) fn arch(self) -> Arch {
+        match self {
+            Self::X86_64 => Arch::ScmpArchX86_64,
+            Self::X86 => Arch::ScmpArchX86,
+            Self::X32 => Arch::ScmpArchX32,
+            Self::Aarch64 => Arch::ScmpArchAarch64,
+            Self::Arm => Arch::ScmpArchArm,
+            Self::Riscv64 => Arch::ScmpArchRiscv64,
+        }
+    }
+
+    /// A number that is surely newer than every call, and yet one of this ABI.
+    pub(super) fn highest_number(self) -> u32 {
+        if self == Self::X32 { u32::MAX - 1 } else { X32_BIT - 1 }
+    }
+
     /// The `AUDIT_ARCH_*` that the kernel hands to a filter.
     pub(super) fn audit_arch(self) -> u32 {
         match self {

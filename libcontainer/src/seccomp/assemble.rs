@@ -38,22 +38,14 @@ fn search(code: &mut Assembler, policy: &Policy, spans: &[Span]) -> Target {
     split(code, policy, spans, &weights.collect::<Vec<_>>(), 0)
 }
 
-/// As [`search`], given the weights of the spans up to and with each, and `before` the first. A comparison leaves on
-/// both sides about half of the weight, so that what is often looked for is found soon, and the rest after a number of
-/// comparisons that grows with the logarithm of the number of spans.
+/// As [`search`], given the weights of the spans up to and with each, and `before` the first.
 fn split(code: &mut Assembler, policy: &Policy, spans: &[Span], sums: &[u32], before: u32) -> Target {
-    let last = match (spans, sums.last()) {
-        ([], _) | (_, None) => return Target::Return(policy.default),
-        ([span], _) => return decide(code, policy, &span.decision),
-        (_, Some(last)) => *last,
-    };
-    let half = before + (last - before) / 2;
-    let over = sums.partition_point(|sum| *sum <= half);
-    // The border before the span that the half falls in, or behind it, whichever is nearer.
-    let start = over.checked_sub(1).and_then(|place| sums.get(place)).map_or(before, |sum| *sum);
-    let end = sums.get(over).map_or(last, |sum| *sum);
-    let place = if half - start <= end - half { over } else { over + 1 };
-    let place = place.clamp(1, spans.len() - 1);
+    match spans {
+        [] => return Target::Return(policy.default),
+        [span] => return decide(code, policy, &span.decision),
+        _ => {}
+    }
+    let place = place_to_split(spans, sums, before);
     let (low, high) = spans.split_at(place);
     let (low_sums, high_sums) = sums.split_at(place);
     let border = high.first().map_or(0, |span| span.first);
@@ -61,6 +53,29 @@ fn split(code: &mut Assembler, policy: &Policy, spans: &[Span], sums: &[u32], be
     let above = split(code, policy, high, high_sums, middle);
     let below = split(code, policy, low, low_sums, before);
     code.branch(JUMP_GREATER_OR_EQUAL, border, above, below)
+}
+
+/// Where to divide two or more spans. A span at the end that has two fifths of the weight stands alone, as it would in
+/// the best tree (a Huffman code is that short for it); else both sides get about half of the weight. So what is often
+/// looked for is found soon, and the rest after a number of comparisons that grows with the logarithm of the weights.
+fn place_to_split(spans: &[Span], sums: &[u32], before: u32) -> usize {
+    let last = sums.last().copied().unwrap_or(before);
+    let is_heavy = |span: Option<&Span>| {
+        span.is_some_and(|span| u64::from(span.weight) * 5 >= u64::from(last - before) * 2)
+    };
+    if is_heavy(spans.first()) {
+        return 1;
+    }
+    if is_heavy(spans.last()) {
+        return spans.len() - 1;
+    }
+    let half = before + (last - before) / 2;
+    let over = sums.partition_point(|sum| *sum <= half);
+    // The border before the span that the half falls in, or behind it, whichever is nearer.
+    let start = over.checked_sub(1).and_then(|place| sums.get(place)).map_or(before, |sum| *sum);
+    let end = sums.get(over).map_or(last, |sum| *sum);
+    let nearest = if half - start <= end - half { over } else { over + 1 };
+    nearest.clamp(1, spans.len() - 1)
 }
 
 fn decide(code: &mut Assembler, policy: &Policy, decision: &Decision) -> Target {

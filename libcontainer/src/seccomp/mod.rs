@@ -30,6 +30,7 @@ mod action;
 mod assemble;
 mod bpf;
 mod error;
+pub mod explain;
 mod features;
 mod listener;
 mod policy;
@@ -41,9 +42,10 @@ mod tests;
 pub use abi::{native_arch, syscall_number};
 pub use bpf::Instruction;
 pub use error::{SeccompError, SeccompReason};
+pub use explain::{Explanation, explain};
 pub use features::{ACTIONS, ARCHITECTURES, KNOWN_FLAGS, OPERATORS, SUPPORTED_FLAGS};
 pub use listener::Listener;
-pub use simulate::{Blocked, Call, SeccompData, blocked, simulate};
+pub use simulate::{Blocked, Call, SeccompData, Trace, blocked, simulate, trace};
 
 use oci_spec::runtime::{Arch, LinuxSeccomp};
 

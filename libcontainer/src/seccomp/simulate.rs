@@ -54,16 +54,33 @@ impl SeccompData {
 /// accept, or one with instructions that [`compile`](super::compile) does not use, kills the process.
 #[must_use]
 pub fn simulate(filter: &[Instruction], data: &SeccompData) -> u32 {
-    run(filter, data).unwrap_or(KILL_PROCESS)
+    trace(filter, data).map_or(KILL_PROCESS, |trace| trace.value)
 }
 
-fn run(filter: &[Instruction], data: &SeccompData) -> Option<u32> {
+/// What a run of a filter comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// `SECCOMP_RET_*`
+    pub value: u32,
+    /// How many instructions were executed, the last one included.
+    pub instructions: u32,
+    /// How many of them were comparisons.
+    pub comparisons: u32,
+}
+
+/// As [`simulate`], and what it cost; `None` for a program that the kernel would not accept.
+#[must_use]
+pub fn trace(filter: &[Instruction], data: &SeccompData) -> Option<Trace> {
     let mut accumulator = 0;
     let mut position = 0;
+    let mut instructions = 0;
+    let mut comparisons = 0;
     loop {
         let Instruction { code, jt, jf, k } = *filter.get(position)?;
+        instructions += 1;
+        comparisons += u32::from(is_comparison(code));
         let holds = match code {
-            RETURN => return Some(k),
+            RETURN => return Some(Trace { value: k, instructions, comparisons }),
             LOAD => {
                 accumulator = data.word(k)?;
                 false
@@ -84,6 +101,10 @@ fn run(filter: &[Instruction], data: &SeccompData) -> Option<u32> {
         };
         position += 1 + usize::from(if holds { jt } else { jf });
     }
+}
+
+fn is_comparison(code: u16) -> bool {
+    matches!(code, JUMP_EQUAL | JUMP_GREATER | JUMP_GREATER_OR_EQUAL | JUMP_SET)
 }
 
 /// A system call with its arguments, zero where they are not known beforehand.

@@ -137,20 +137,23 @@ fn all_sources() -> impl Strategy<Value = BTreeMap<usize, PathFact>> {
 
 pub(crate) fn options() -> impl Strategy<Value = Options> {
     let file = |name: &'static str| option::of(Just(PathBuf::from(name)));
-    let parts = (any::<[bool; 3]>(), file("/run/pidfd.sock"), file("/run/pid"), 0_u32..4);
-    parts.prop_map(|([at_once, no_pivot, no_new_keyring], pidfd_socket, pid_file, preserve_fds)| Options {
-        state: "/run/runc-shim/test".into(),
-        bundle: "/bundle".into(),
-        at_once,
-        console_socket: None,
-        pidfd_socket,
-        pid_file,
-        no_pivot,
-        no_new_keyring,
-        preserve_fds,
-        listen_fds: preserve_fds / 2,
-        listen_names: None,
-        ..Options::default()
+    let parts = (any::<[bool; 4]>(), file("/run/pidfd.sock"), file("/run/pid"), 0_u32..4);
+    parts.prop_map(|([at_once, no_pivot, no_new_keyring, notify], pidfd_socket, pid_file, preserve_fds)| {
+        Options {
+            state: "/run/runc-shim/test".into(),
+            bundle: "/bundle".into(),
+            at_once,
+            console_socket: None,
+            pidfd_socket,
+            pid_file,
+            no_pivot,
+            no_new_keyring,
+            preserve_fds,
+            listen_fds: preserve_fds / 2,
+            listen_names: None,
+            notify,
+            ..Options::default()
+        }
     })
 }
 

@@ -7,7 +7,7 @@ use libcontainer::{Bundle, CreateOptions};
 
 use crate::cli::Arguments;
 use crate::failure::Failure;
-use crate::messages;
+use crate::{messages, notify};
 
 /// How a container is to be created.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -67,6 +67,7 @@ impl Creation {
             .no_new_keyring(self.no_new_keyring)
             .preserve_fds(self.preserve_fds.saturating_add(listening))
             .listen_fds(listening, names_of(listening))
+            .notify(notify::manager().is_some())
             .systemd_cgroup(systemd_cgroup);
         if let Some(path) = &self.console_socket {
             options = options.console_socket(path);

@@ -13,6 +13,7 @@ mod plan;
 mod ps;
 mod resume;
 mod run;
+mod seccomp;
 mod spec;
 mod start;
 mod state;
@@ -58,6 +59,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     events::COMMAND,
     list::COMMAND,
     plan::COMMAND,
+    seccomp::COMMAND,
     spec::COMMAND,
     features::COMMAND,
 ];

@@ -42,7 +42,7 @@ fn plan(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn is_json(format: &str) -> Result<bool, Failure> {
+pub(super) fn is_json(format: &str) -> Result<bool, Failure> {
     match format {
         "json" => Ok(true),
         "text" => Ok(false),

@@ -60,7 +60,7 @@ fn listed(options: &[OsString]) -> Result<Vec<u8>, Failure> {
     Ok(output.stdout)
 }
 
-/// The title of a table, and the lines about the processes `pids`.
+/// The title of a table, and the lines about the processes `pids`, which are sorted.
 fn filtered(table: &[u8], pids: &[i32]) -> Result<Vec<u8>, Failure> {
     let mut lines = table.split_inclusive(|byte| *byte == b'\n');
     let title = lines.next().unwrap_or_default();
@@ -71,7 +71,7 @@ fn filtered(table: &[u8], pids: &[i32]) -> Result<Vec<u8>, Failure> {
         let number = words(line).nth(column).and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
         let pid: i32 = number
             .ok_or_else(|| Failure::Other(messages::no_pid_in(String::from_utf8_lossy(line).trim_end())))?;
-        if pids.contains(&pid) {
+        if pids.binary_search(&pid).is_ok() {
             kept.extend_from_slice(line);
         }
     }

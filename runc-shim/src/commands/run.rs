@@ -8,6 +8,7 @@ use crate::cli::Arguments;
 use crate::failure::Failure;
 use crate::foreground::Foreground;
 use crate::messages;
+use crate::notify::{self, Proxy};
 use crate::signals::Inbox;
 use crate::terminal::{Reception, Relay, Streams};
 
@@ -48,7 +49,8 @@ fn run(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
     let task =
         Task { runtime: context.runtime()?, id, bundle, creation, systemd: context.globals.systemd_cgroup };
     if mode.detach {
-        task.launch(None)?;
+        let (_, proxy) = task.launch(None)?;
+        proxy.map_or(Ok(()), Proxy::serve).unwrap_or_else(notify::not_told);
         return Ok(0);
     }
     if !mode.no_subreaper {
@@ -69,12 +71,27 @@ struct Task {
 }
 
 impl Task {
-    fn launch(&self, reception: Option<&Reception>) -> Result<Container, Failure> {
+    fn launch(&self, reception: Option<&Reception>) -> Result<(Container, Option<Proxy>), Failure> {
         let mut options = self.creation.options(self.systemd, creation::listening());
         if let Some(reception) = reception {
             options = options.console_socket(reception.socket()).plain_lines(true);
         }
-        Ok(self.runtime.run(&self.id, &self.bundle, &options)?)
+        if notify::manager().is_none() {
+            return Ok((self.runtime.run(&self.id, &self.bundle, &options)?, None));
+        }
+        // Somebody has to listen before the program runs, and the socket is made with the container.
+        let container = self.runtime.create(&self.id, &self.bundle, &options)?;
+        let started = Proxy::of_created(&container).and_then(|proxy| {
+            container.start()?;
+            Ok(proxy)
+        });
+        match started {
+            Ok(proxy) => Ok((container, proxy)),
+            Err(failure) => {
+                self.remove(&container);
+                Err(failure)
+            }
+        }
     }
 
     fn foreground(&self, keep: bool) -> Result<ExitStatus, Failure> {
@@ -84,8 +101,9 @@ impl Task {
             true => Some(Reception::open(self.runtime.root())?),
             false => None,
         };
-        let container = self.launch(reception.as_ref()).map_err(undecorated)?;
-        let status = attend(&container, &signals, reception);
+        let (container, proxy) = self.launch(reception.as_ref()).map_err(undecorated)?;
+        let proxy = proxy.map(Proxy::for_this_process);
+        let status = attend(&container, &signals, reception, proxy);
         if status.is_err() || !keep {
             self.remove(&container);
         }
@@ -104,12 +122,13 @@ fn attend(
     container: &Container,
     signals: &Inbox,
     reception: Option<Reception>,
+    proxy: Option<Proxy>,
 ) -> Result<ExitStatus, Failure> {
     let relay = match reception {
         Some(reception) => Some(Relay::new(reception.receive()?, Streams::standard())?),
         None => None,
     };
-    Foreground::new(container, signals, relay)?.wait()
+    Foreground::new(container, signals, relay)?.with_manager(proxy).wait()
 }
 
 /// A program that the kernel refuses to execute is reported as if it spoke itself.

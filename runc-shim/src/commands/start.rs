@@ -3,6 +3,7 @@
 use super::{Command, Context};
 use crate::cli::Arguments;
 use crate::failure::Failure;
+use crate::notify::Proxy;
 
 pub(super) const COMMAND: Command = Command {
     name: "start",
@@ -14,6 +15,9 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn start(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
-    context.only_container(arguments)?.start()?;
+    let container = context.only_container(arguments)?;
+    let proxy = Proxy::of_created(&container)?;
+    container.start()?;
+    proxy.map_or(Ok(()), Proxy::serve)?;
     Ok(0)
 }

@@ -53,7 +53,12 @@ pub(super) fn list(dir: &Dir, file: &str) -> Result<Vec<u16>, CgroupError> {
     let mut numbers = Vec::new();
     for part in text.trim().split(',').filter(|part| !part.is_empty()) {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        numbers.extend(parse::<u16>(dir, file, first)?..=parse(dir, file, last)?);
+        let (first, last) = (parse(dir, file, first)?, parse(dir, file, last)?);
+        // In ascending order, so that a list has no more numbers than there are.
+        if first > last || numbers.last().is_some_and(|before| *before >= first) {
+            return Err(malformed(dir, file, part));
+        }
+        numbers.extend(first..=last);
     }
     Ok(numbers)
 }

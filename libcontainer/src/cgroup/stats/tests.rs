@@ -202,6 +202,8 @@ fn what_the_kernel_never_writes_is_an_error_that_names_the_file() {
         ("pids.current", "1 2\n"),
         ("cpuset.cpus", "0-\n"),
         ("cpuset.cpus", "70000\n"),
+        ("cpuset.cpus", "3-2\n"),
+        ("cpuset.cpus", "0-3,0-3\n"),
         ("blkio.throttle.io_serviced", "8:0 Read many\n"),
         ("blkio.throttle.io_serviced", "8:0\n"),
     ] {

@@ -30,6 +30,8 @@ pub(super) struct Policy {
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) audit_arch: u32,
+    /// Whose calls they are: x32 code shares those of x86_64.
+    pub(super) abis: Vec<Abi>,
     /// Sorted and without gaps: each reaches to the next one's start.
     pub(super) spans: Vec<Span>,
 }
@@ -82,9 +84,12 @@ pub(super) fn lower(
         collector.add(syscall, index)?;
     }
     if !collector.unknown.is_empty() {
+        // One line, whatever they are.
+        let names: Vec<String> =
+            collector.unknown.iter().map(|name| name.escape_debug().to_string()).collect();
         warnings.push(Warning {
             pointer: "/linux/seccomp/syscalls".into(),
-            message: format!("unknown system calls are left out: {}", collector.unknown.join(", ")),
+            message: format!("unknown system calls are left out: {}", names.join(", ")),
         });
     }
     let Collector { numberings, rules, .. } = collector;

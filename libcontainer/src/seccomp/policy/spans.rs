@@ -41,8 +41,11 @@ pub(super) fn sections(numberings: Vec<Numbering>, rules: &[Rule], default: u32)
         weigh(&mut spans, abi);
         match sections.last_mut() {
             // x32 code makes the system calls of x86_64, with a bit set in the number.
-            Some(section) if abi == Abi::X32 => section.spans.extend(spans),
-            _ => sections.push(Section { audit_arch: abi.audit_arch(), spans }),
+            Some(section) if abi == Abi::X32 => {
+                section.abis.push(abi);
+                section.spans.extend(spans);
+            }
+            _ => sections.push(Section { audit_arch: abi.audit_arch(), abis: vec![abi], spans }),
         }
     }
     sections

@@ -59,6 +59,14 @@ pub(super) fn is_elsewhere(name: &str) -> bool {
     ELSEWHERE.contains(&name)
 }
 
+/// Every system call of `abi` with its number, by name.
+pub(super) fn calls(abi: Abi) -> impl Iterator<Item = (&'static str, u32)> {
+    NUMBERS.iter().enumerate().filter_map(move |(index, numbers)| {
+        let name = std::str::from_utf8(name_at(index)?).ok()?;
+        Some((name, Numbers(numbers).number(abi)?))
+    })
+}
+
 fn name_at(index: usize) -> Option<&'static [u8]> {
     let start = usize::from(*STARTS.get(index)?);
     let end = usize::from(*STARTS.get(index + 1)?);

@@ -1,5 +1,6 @@
 mod docker;
 mod errors;
+mod explain;
 mod kernel;
 mod meaning;
 mod oracle;

@@ -207,7 +207,7 @@ fn rule() -> impl Strategy<Value = LinuxSyscall> {
     })
 }
 
-fn any_profile() -> impl Strategy<Value = LinuxSeccomp> {
+pub(super) fn any_profile() -> impl Strategy<Value = LinuxSeccomp> {
     let arches = subsequence(&ARCHES[..], 0..=ARCHES.len());
     let default = action().prop_filter("not by default", |(action, _)| *action != Action::ScmpActNotify);
     (default, arches, prop::collection::vec(rule(), 0..12)).prop_map(|((action, errno), arches, rules)| {

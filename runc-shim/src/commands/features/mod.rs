@@ -43,7 +43,7 @@ fn linux(capabilities: List) -> Linux {
     Linux {
         namespaces: known::namespaces(),
         capabilities,
-        cgroup: Cgroup { v1: true, v2: true, systemd: true, systemd_user: true, rdma: false },
+        cgroup: Cgroup { v1: true, v2: true, systemd: true, systemd_user: true, rdma: true },
         seccomp: Seccomp {
             enabled: true,
             actions: seccomp::ACTIONS,
