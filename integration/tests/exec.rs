@@ -222,3 +222,103 @@ fn users_are_numbers_whatever_the_image_says() {
     }
     end(container);
 }
+
+#[test]
+fn a_paused_container_is_entered_only_if_that_is_ignored() {
+    let sandbox = Sandbox::new();
+    let container = sandbox.started(&["pause"], |_| {});
+    sandbox.command(&["pause", "ID"]).success();
+    let output = exec(&sandbox, &[], &["exit", "0"]).exits_with(255);
+    assert!(output.stderr().contains("cannot exec in a paused container"), "{}", output.stderr());
+    let waiting = sandbox.runtime(&["exec", "--ignore-paused", sandbox.id(), "/probe", "exit", "6"]).spawn();
+    sandbox.command(&["resume", "ID"]).success();
+    waiting.wait().exits_with(6);
+    end(container);
+}
+
+#[test]
+fn a_program_can_have_a_terminal_of_the_container() {
+    let sandbox = Sandbox::new();
+    let container = sandbox.started(&["pause"], |_| {});
+    let console = Console::listen(sandbox.path());
+    let options = ["--tty", "--detach", "--user", "1000", "--console-socket", console.path()];
+    let output = exec(&sandbox, &options, &["report", "--stat", "/dev/pts/0"]).success();
+    let (mut terminal, name) = console.terminal();
+    let seen = Report::parse(&terminal.line(Instant::now() + Duration::from_secs(60)));
+    if runtime().is_ours() {
+        assert_eq!(name, "/dev/pts/0");
+    }
+    for fd in ["0", "1", "2"] {
+        assert_eq!(seen["fds"][fd], "/dev/pts/0");
+    }
+    assert_eq!(seen["terminal"]["controlling"], true);
+    assert_eq!(seen["stat"]["/dev/pts/0"]["uid"], 1000);
+    drop(output);
+    reap_all();
+    end(container);
+}
+
+#[test]
+fn a_terminal_and_its_socket_come_together() {
+    let sandbox = Sandbox::new();
+    let container = sandbox.started(&["pause"], |_| {});
+    for options in
+        [&["-t", "-d"][..], &["-d", "--console-socket", "/nowhere"], &["-t", "--console-socket", "/nowhere"]]
+    {
+        let output = exec(&sandbox, options, &["exit", "0"]).exits_with(255);
+        assert!(output.stderr().contains("console"), "{options:?}: {}", output.stderr());
+    }
+    end(container);
+}
+
+#[test]
+fn a_program_can_run_in_a_cgroup_below_the_container_s() {
+    let sandbox = Sandbox::on(Host::V2);
+    let container = sandbox.started(&["pause"], |_| {});
+    let output = exec(&sandbox, &["--cgroup", "../.."], &["exit", "0"]).exits_with(255);
+    assert!(output.stderr().contains("bad sub cgroup path"), "{}", output.stderr());
+    let output = exec(&sandbox, &["--cgroup", "missing"], &["exit", "0"]).exits_with(255);
+    assert!(output.stderr().contains("missing"), "{}", output.stderr());
+    let own = exec(&sandbox, &["--cgroup", "/"], &["report"]).success();
+    drop(own);
+    end(container);
+}
+
+#[test]
+fn descriptors_are_passed_on_only_if_asked_for() {
+    let sandbox = Sandbox::new().after_shell("exec 3</dev/null 4</dev/zero 9</dev/full");
+    let container = sandbox.started(&["pause"], |_| {});
+    assert_eq!(report(&sandbox, &[]).descriptors(), ["0", "1", "2"].into());
+    let seen = report(&sandbox, &["--preserve-fds", "2"]);
+    assert_eq!(seen.descriptors(), ["0", "1", "2", "3", "4"].into());
+    end(container);
+}
+
+/// CVE-2024-21626
+#[test]
+fn the_working_folder_is_never_outside_of_the_container() {
+    let sandbox = Sandbox::new();
+    let container = sandbox.started(&["pause"], |_| {});
+    for number in 3..20 {
+        let folder = format!("/proc/self/fd/{number}");
+        let output = exec(&sandbox, &["--cwd", &folder], &["report", "--list", "."]);
+        assert_eq!((output.code(), output.stdout().as_str()), (255, ""), "{folder}: {}", output.stderr());
+    }
+    end(container);
+}
+
+/// CVE-2016-9962: processes of the container look at those that join it.
+#[test]
+fn a_process_that_joins_cannot_be_looked_into() {
+    let sandbox = Sandbox::new();
+    let mut container = sandbox.started(&["spy"], |_| {});
+    for _ in 0..200 {
+        exec(&sandbox, &[], &["exit", "0"]).success();
+    }
+    container.kill("TERM");
+    let spied = container.line();
+    assert_eq!(container.wait(), 0);
+    container.delete();
+    assert!(spied["looked"].as_u64().unwrap() > 0, "it saw processes join: {spied}");
+    assert_eq!(spied["found"], json!([]));
+}

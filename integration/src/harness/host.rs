@@ -111,9 +111,14 @@ pub fn processes_of(id: &str) -> Vec<u32> {
 
 /// Waits until no process mentions `id`: those that only have to notice that they are alone end soon.
 pub fn wait_until_gone(id: &str) {
+    wait_until_only(id, &BTreeSet::new());
+}
+
+/// Waits until no process mentions `id` but those of `own`.
+pub fn wait_until_only(id: &str, own: &BTreeSet<u32>) {
     use std::os::fd::AsFd;
     let deadline = Instant::now() + PATIENCE;
-    while let Some(pid) = processes_of(id).first().copied() {
+    while let Some(pid) = processes_of(id).into_iter().find(|pid| !own.contains(pid)) {
         assert!(Instant::now() < deadline, "process {pid} of {id} does not end");
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a pid");
         if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {

@@ -1,11 +1,16 @@
 //! The embedding process is killed before every step: what it left can be deleted, and the name be used again.
 
+use std::time::Duration;
+
 use integration::harness::*;
 use libcontainer::planner::Injection;
 use libcontainer::{Bundle, ContainerId, CreateOptions, Runtime};
 use serde_json::{Value, json};
 
 use super::bundles;
+
+/// For a hundred lives one after the other, on a machine that has other work too.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What the process that will be killed has to create.
 const VICTIM: &str = "TEST_VICTIM";
@@ -26,7 +31,7 @@ fn is_killed_before_every_step(host: Host, test: &str, sandbox: impl FnOnce() ->
     if let Ok(order) = std::env::var(VICTIM) {
         return play_victim(&order);
     }
-    alone(host, test, || {
+    alone_for(PATIENCE, host, test, || {
         let (sandbox, _holder) = sandbox();
         go_through(test, &sandbox);
     });

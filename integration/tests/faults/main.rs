@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
 mod bundles;
+mod exec;
 mod fail;
 mod gate;
 mod kill_child;

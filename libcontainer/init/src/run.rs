@@ -50,6 +50,10 @@ enum Next {
 
 /// Executes the child's part of a plan. To be called in a child that [`sys::clone`] made, and in no other process.
 pub fn run(program: &mut Program<'_>) -> ! {
+    let host_link = program.host_link as u32;
+    if program.host_link >= 0 && sys::close_range(host_link, host_link).is_err() {
+        sys::exit(1);
+    }
     let entries = program.entries;
     let mut next = program.cloned_by.wrapping_add(1);
     let mut has_news = false;
@@ -118,6 +122,7 @@ impl<'a> Context<'_, 'a> {
     fn namespaces(&mut self, step: &Step) -> Option<Result<()>> {
         Some(match *step {
             Step::CloseFds => self.close_fds(),
+            Step::Hide => sys::prctl(libc::PR_SET_DUMPABLE, 0, 0),
             Step::Join { slot, kind } => self.program.slot(slot).and_then(|fd| sys::setns(fd, kind)),
             Step::JoinProcess { slot, kinds } => {
                 self.program.slot(slot).and_then(|process| sys::setns(process, kinds))
@@ -240,7 +245,7 @@ impl<'a> Context<'_, 'a> {
         }
     }
 
-    /// Closes the gaps between the descriptors to keep, and hides from ptrace what the parent's memory holds.
+    /// Closes the gaps between the descriptors to keep.
     fn close_fds(&self) -> Result<()> {
         let mut first = 0u32;
         for &fd in self.program.keep {
@@ -250,8 +255,7 @@ impl<'a> Context<'_, 'a> {
             }
             first = fd.wrapping_add(1);
         }
-        sys::close_range(first, u32::MAX)?;
-        sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)
+        sys::close_range(first, u32::MAX)
     }
 
     /// In `Enter` this reports the new process and ends; in the new process it returns.

@@ -44,9 +44,12 @@ pub struct Filesystem {
 /// What a child can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Closes every descriptor but the slots', the link's and the ones to be passed on; hides the process from
-    /// ptrace and `/proc/PID/fd` of others.
+    /// Closes every descriptor but the slots', the link's and the ones to be passed on. The first thing that a child
+    /// does: it has copies of the host's ends of links, its own and those of others, and whoever waits at a link must
+    /// notice that its host was killed.
     CloseFds,
+    /// Hides the process and what it holds from ptrace and `/proc/PID` of others.
+    Hide,
     /// `setns` to the namespace in a slot; `kind` is its `CLONE_NEW*`.
     Join {
         /// Where the namespace is.

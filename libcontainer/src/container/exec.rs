@@ -14,6 +14,7 @@ use crate::facts::{self, Handles, Look};
 use crate::launch::{self, Launch};
 use crate::planner::{self, Request};
 use crate::sys::pidfd::Process;
+use crate::sys::procfs::{Procfs, Stat};
 use crate::{Error, ErrorKind, Plan, Result, exe, spec};
 
 /// A program that was executed in a container, a child of the calling process. It goes on if this is dropped.
@@ -119,7 +120,7 @@ impl Container {
         let process = match launch::exec(launch, stored.clone()) {
             Ok(process) => process,
             // What failed then failed for that reason.
-            Err(error) if stored.live_process()?.is_none() => {
+            Err(error) if is_ending(&stored)? => {
                 return Err(wrong_status("exec in", self.id(), Status::Stopped).with_source(error));
             }
             Err(error) => return Err(error),
@@ -154,13 +155,24 @@ impl Container {
             resctrl: &stored.resctrl.groups,
             controllers: options.plan.sub_cgroups.iter().any(|sub| sub.controller.is_some()),
         };
-        let (facts, handles) = facts::probe_container(init, &look)?.ok_or_else(stopped)?;
+        let (facts, handles) = match facts::probe_container(init, &look) {
+            // A process that is about to end has no namespaces any more.
+            Err(_) if is_ending(&stored)? => None,
+            probed => probed?,
+        }
+        .ok_or_else(stopped)?;
         let plan_options = options.for_plan(&stored.bundle, stored.no_new_keyring);
         let id = self.id().as_str();
         let request = Request { id, config: &config, options: &plan_options, facts: &facts };
         let plan = planner::exec(&request)?;
         Ok(Prepared { stored, config, plan, handles })
     }
+}
+
+/// Whether the container's first process has ended, or is about to: it ends the others first.
+fn is_ending(stored: &Stored) -> Result<bool> {
+    let Some(init) = stored.live_process()? else { return Ok(true) };
+    Ok(Procfs::open()?.stat(init.pid())?.is_none_or(Stat::is_exiting))
 }
 
 type Kept = [Option<OwnedFd>; 3];

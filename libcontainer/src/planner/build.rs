@@ -95,6 +95,12 @@ impl<'a> Build<'a> {
         self.push(Actor::Host, Action::Host(step), Some(pointer.into()));
     }
 
+    /// Clones a child that closes what it has inherited before it does or waits for anything.
+    pub(super) fn clone(&mut self, actor: Actor, flags: u32, into_cgroup: bool) {
+        self.host_for(HostStep::Clone { actor, flags, into_cgroup }, "/linux/namespaces");
+        self.push(actor, Action::Child(Step::CloseFds), None);
+    }
+
     pub(super) fn enter(&mut self, step: Step, pointer: Option<String>) {
         self.push(Actor::Enter, Action::Child(step), pointer);
     }
@@ -113,6 +119,13 @@ impl<'a> Build<'a> {
 
     fn push(&mut self, actor: Actor, action: Action, pointer: Option<String>) {
         self.entries.push(Entry { actor, action, pointer, meanwhile: false });
+    }
+
+    /// As [`Self::meanwhile`], of all entries from `index` on.
+    pub(super) fn meanwhile_from(&mut self, index: usize) {
+        for entry in self.entries.iter_mut().skip(index) {
+            entry.meanwhile = true;
+        }
     }
 
     /// The last entry is the host's and needs nothing of the child's entries before it.

@@ -111,6 +111,7 @@ impl Plan {
         let show = |text| pool.show(text);
         match *step {
             Step::CloseFds => "close inherited descriptors".into(),
+            Step::Hide => "hide from ptrace".into(),
             Step::Join { kind, .. } => format!("join {} namespace", namespaces(kind)),
             Step::JoinProcess { kinds, .. } => format!("join {} of the container", namespaces(kinds)),
             Step::OpenRoot => "open the container's root".into(),

@@ -57,8 +57,7 @@ fn enter(build: &mut Build<'_>, container: &Container, process: &Process) {
     let has_v1 = container.cgroups.iter().any(|member| !member.unified);
     let initial = process.exec_affinity.initial.as_ref();
     let into_cgroup = unified && initial.is_none();
-    build.host(HostStep::Clone { actor: Actor::Enter, flags: 0, into_cgroup });
-    build.enter(Step::CloseFds, None);
+    build.clone(Actor::Enter, 0, into_cgroup);
     if let Some(cpus) = initial {
         let cpus = scheduling::mask(build, cpus);
         build.enter(Step::Affinity { cpus }, Some("/process/execCPUAffinity/initial".into()));
@@ -69,6 +68,7 @@ fn enter(build: &mut Build<'_>, container: &Container, process: &Process) {
         build.host(HostStep::EnterCgroup { all: false });
         build.meanwhile();
     }
+    build.enter(Step::Hide, None);
     build.enter(Step::JoinProcess { slot: slot::CONTAINER, kinds: container.namespaces }, None);
     build.enter(Step::CloneInit { flags: 0 }, None);
     build.host(HostStep::Adopt);

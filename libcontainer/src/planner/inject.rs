@@ -35,7 +35,7 @@ impl Plan {
     pub fn inject(&mut self, injection: Injection) {
         match injection {
             Injection::Fail { index, errno } => self.fail(index, errno),
-            Injection::KillHost { before } => self.insert(before, Actor::Host, Action::Host(HostStep::Die)),
+            Injection::KillHost { before } => self.kill_host(before),
             Injection::KillChild { before } => match self.actor_around(before) {
                 Actor::Host => self.insert(before, Actor::Host, Action::Host(HostStep::KillChild)),
                 actor => self.insert(before, actor, Action::Child(Step::Die)),
@@ -50,6 +50,18 @@ impl Plan {
                 let last = self.entries.len().saturating_sub(1);
                 self.insert(last, Actor::Init, Action::Child(Step::Trip));
             }
+        }
+    }
+
+    /// A child that was just cloned waits for nobody before it has closed what it has inherited, so it has not to wait
+    /// here either.
+    fn kill_host(&mut self, before: usize) {
+        let closes = |entry: &Entry| matches!(entry.action, Action::Child(Step::CloseFds));
+        let at_birth = self.entries.get(before).is_some_and(closes);
+        let place = if at_birth { before + 1 } else { before };
+        self.insert(place, Actor::Host, Action::Host(HostStep::Die));
+        if let Some(entry) = self.entries.get_mut(place).filter(|_| at_birth) {
+            entry.meanwhile = true;
         }
     }
 

@@ -183,6 +183,14 @@ impl Plan {
         }
     }
 
+    /// Whom the plan makes, for errors.
+    pub(crate) fn process_name(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Create => "the container's first process",
+            Purpose::Exec => "the process",
+        }
+    }
+
     /// The cgroups that the plan makes, for those who must find them when it was interrupted.
     pub(crate) fn cgroup_dirs(&self) -> Vec<PathBuf> {
         let found = self.entries.iter().find_map(|entry| match &entry.action {

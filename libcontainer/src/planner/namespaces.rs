@@ -49,19 +49,25 @@ pub(super) fn enter(build: &mut Build<'_>, cgroup: cgroups::Planned, groups: Vec
     let into_cgroup = cgroup.is_birthplace();
     let has_user = namespaces.user.membership != Membership::Host;
     let joins = lent(build, Join::by_enter);
-    if joins.is_empty() && build.request.config.time_offsets.is_empty() {
+    let through_enter = !joins.is_empty() || !build.request.config.time_offsets.is_empty();
+    if !through_enter {
         let flags = flags(namespaces, true);
-        build.host_for(HostStep::Clone { actor: Actor::Init, flags, into_cgroup }, "/linux/namespaces");
+        build.clone(Actor::Init, flags, into_cgroup);
     } else {
-        through_enter(build, joins, into_cgroup);
+        clone_through_enter(build, joins, into_cgroup);
     }
+    let born = build.entries.len();
     cgroups::take_in(build, cgroup);
     resctrl::join(build, groups);
     idmap::plan(build)?;
     if let Some(value) = oom_score(build).filter(|_| has_user) {
         build.host_for(HostStep::OomScore { value }, "/process/oomScoreAdj");
     }
-    build.init(Step::CloseFds);
+    // A process that was cloned by `Enter` does nothing before the host's turn.
+    if !through_enter {
+        build.meanwhile_from(born);
+    }
+    build.init(Step::Hide);
     if has_user {
         build.init_for(Step::BecomeRoot, "/linux/uidMappings");
     }
@@ -81,18 +87,17 @@ fn refuse_host_mounts(namespaces: &Namespaces) -> Result<()> {
 
 /// A process joins first and then clones the container. What the joined user namespace does not own comes before it,
 /// for it is out of reach from inside.
-fn through_enter(build: &mut Build<'_>, joins: Vec<Join>, into_cgroup: bool) {
+fn clone_through_enter(build: &mut Build<'_>, joins: Vec<Join>, into_cgroup: bool) {
     let config = build.request.config;
     let born = flags(&config.namespaces, true);
     // Clocks can be set only while nobody is in the time namespace: not by a clone into it. The user namespace that
     // is to own it must be there before; nobody can be born in one that a joined namespace does not know.
     let made = if config.time_offsets.is_empty() { 0 } else { born & (NEWUSER | NEWTIME) };
     let entered = if joins.is_empty() { made & NEWUSER } else { 0 };
-    let step = HostStep::Clone { actor: Actor::Enter, flags: entered, into_cgroup };
-    build.host_for(step, "/linux/namespaces");
+    build.clone(Actor::Enter, entered, into_cgroup);
     if !joins.is_empty() {
         // From here on processes of others may see it, and what it clones.
-        build.enter(Step::CloseFds, None);
+        build.enter(Step::Hide, None);
     }
     let (after, before): (Vec<Join>, Vec<Join>) =
         joins.into_iter().partition(|join| join.kind == NEWUSER || join.owned_by_user);

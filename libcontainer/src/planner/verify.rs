@@ -66,7 +66,10 @@ struct World {
     has_cgroup: bool,
     has_cgroup_to_join: bool,
     in_cgroup: bool,
+    /// Whether the entry before made a process.
+    just_cloned: bool,
     closed_fds: bool,
+    hidden: bool,
     propagated: bool,
     root_attached: bool,
     pivoted: bool,
@@ -123,6 +126,9 @@ impl World {
             (Actor::Host, Action::Host(_)) | (Actor::Enter | Actor::Init, Action::Child(_))
         );
         self.require(fits, Rule::ActorFits);
+        let closes = matches!(entry.action, Action::Child(Step::CloseFds));
+        self.require(closes == self.just_cloned, Rule::ClosedFirst);
+        self.just_cloned = matches!(entry.action, Action::Host(HostStep::Clone { .. }));
         let is_hook = matches!(entry.action, Action::Host(HostStep::RunHook { .. }));
         self.require(!self.executed || is_hook, Rule::NothingAfterExec);
         let waits = self.gated || self.last_hook == Some(HookKind::StartContainer);
@@ -141,6 +147,13 @@ impl World {
                 HostStep::Devices(Devices::Program(_))
                     | HostStep::Record { running: true }
                     | HostStep::EnterCgroup { .. }
+                    | HostStep::JoinCgroup
+                    | HostStep::StartUnit(_)
+                    | HostStep::DelegateCgroup { .. }
+                    | HostStep::JoinRdtGroups(_)
+                    | HostStep::Limit(_)
+                    | HostStep::IdMaps { .. }
+                    | HostStep::OomScore { .. }
             )
         );
         self.require(!entry.meanwhile || (needs_nothing && self.has_child_at_work), Rule::Meanwhile);
@@ -284,15 +297,17 @@ impl World {
 
     fn child(&mut self, actor: Actor, step: &Step) {
         self.closed_fds |= matches!(step, Step::CloseFds);
-        self.require(self.closed_fds || actor != Actor::Init, Rule::ClosedFirst);
+        self.hidden |= matches!(step, Step::Hide);
+        let may_be_seen = actor == Actor::Enter || matches!(step, Step::CloseFds);
+        self.require(self.hidden || may_be_seen, Rule::HiddenEarly);
         match *step {
             Step::Join { slot, kind } => {
-                self.require(self.closed_fds, Rule::ClosedBeforeJoin);
+                self.require(self.closed_fds && self.hidden, Rule::ClosedBeforeJoin);
                 self.has(slot);
                 self.namespaces |= kind;
             }
             Step::JoinProcess { slot, kinds } => {
-                self.require(self.closed_fds, Rule::ClosedBeforeJoin);
+                self.require(self.closed_fds && self.hidden, Rule::ClosedBeforeJoin);
                 // From inside, the way to the cgroup is barred.
                 self.require(self.in_cgroup, Rule::PlacedFirst);
                 self.has(slot);

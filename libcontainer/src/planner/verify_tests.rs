@@ -132,12 +132,9 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
     let attach: Which = child!(Step::AttachRoot { .. });
     let pivot: Which = child!(Step::Pivot);
     vec![
-        (Rule::ClosedBeforeJoin, "joined-user-and-pid", Remove(child!(Step::CloseFds))),
-        (
-            Rule::ClosedBeforeJoin,
-            "joined-user-and-pid",
-            Move(child!(Step::Join { .. }), child!(Step::CloseFds)),
-        ),
+        (Rule::ClosedBeforeJoin, "joined-user-and-pid", Remove(child!(Step::Hide))),
+        (Rule::HiddenEarly, "v2", Remove(child!(Step::Hide))),
+        (Rule::ClosedBeforeJoin, "joined-user-and-pid", Move(child!(Step::Join { .. }), child!(Step::Hide))),
         (Rule::ClocksFirst, "time-offsets", Remove(host!(HostStep::TimeOffsets(_)))),
         (Rule::ClocksFirst, "time-offsets", Move(host!(HostStep::TimeOffsets(_)), unshare)),
         (Rule::ClocksFirst, "time-offsets", Move(host!(HostStep::TimeOffsets(_)), host!(HostStep::Adopt))),
@@ -170,6 +167,7 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::SlotFilled, "exec-v2", Remove(host!(HostStep::LendContainer))),
         (Rule::CgroupExists, "exec-v2", Remove(host!(HostStep::OpenCgroup { .. }))),
         (Rule::ClosedFirst, "v2", Remove(child!(Step::CloseFds))),
+        (Rule::ClosedFirst, "v1", Move(child!(Step::CloseFds), child!(Step::Hide))),
         (Rule::OwnNames, "v2", Move(child!(Step::Hostname { .. }), unshare)),
         (Rule::OwnNames, "joined-pod", Remove(child!(Step::Join { .. }))),
         (Rule::OwnNetwork, "v2", Move(child!(Step::LoopbackUp), unshare)),

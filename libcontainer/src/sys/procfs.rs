@@ -84,6 +84,9 @@ pub(crate) struct Stat {
 /// Forked, and not executed anything since: the kernel keeps this even of a zombie.
 const PF_FORKNOEXEC: u64 = 0x40;
 
+/// On its way out: the first process of a pid namespace takes all others with it before it has ended.
+const PF_EXITING: u64 = 0x4;
+
 impl Stat {
     /// The name in field 2 is chosen by the process and may contain blanks and brackets, so fields are counted from
     /// the last closing bracket.
@@ -101,6 +104,11 @@ impl Stat {
     /// Whether the process has executed a program since it was forked.
     pub(crate) fn has_executed(self) -> bool {
         self.flags & PF_FORKNOEXEC == 0
+    }
+
+    /// Whether the process is about to end, or has ended.
+    pub(crate) fn is_exiting(self) -> bool {
+        self.flags & PF_EXITING != 0
     }
 
     /// How the process ended, in words; it must be about to end, or have ended.
@@ -152,7 +160,8 @@ mod tests {
         let process = crate::sys::pidfd::Process::find(pid, procfs.start_time(pid).unwrap().unwrap());
         assert!(process.unwrap().unwrap().wait_ended(None).unwrap());
         let zombie = procfs.stat(pid).unwrap().unwrap();
-        assert!(zombie.has_executed());
+        assert!(zombie.has_executed() && zombie.is_exiting());
+        assert!(!procfs.stat(rustix::process::getpid()).unwrap().unwrap().is_exiting());
         assert_eq!(zombie.describe_end(), "was killed by signal 9");
         child.wait().unwrap();
         assert!(!Stat { flags: PF_FORKNOEXEC | 4, ..zombie }.has_executed());
