@@ -281,3 +281,32 @@ fn paths_that_climb_out_of_the_hierarchy_do_not() {
     }
     sandbox.assert_nothing_left();
 }
+
+/// A parent that the first container has made is not its own: others may be in it when the first one is undone.
+#[test]
+fn a_container_that_is_undone_leaves_its_neighbours_alone() {
+    let (sandbox, neighbour) = (Sandbox::new(), Sandbox::new());
+    let place = |of: &Sandbox| json!(format!("/{}/{}", sandbox.id(), of.id()));
+    neighbour.configure(|config| {
+        config.probe(&["pause"]);
+        config["linux"]["cgroupsPath"] = place(&neighbour);
+    });
+    let create = format!(
+        "{} --root {} create --bundle {} {} </dev/null >/dev/null 2>&1; exit 1",
+        runtime().path().display(),
+        neighbour.root().display(),
+        neighbour.bundle().display(),
+        neighbour.id()
+    );
+    sandbox.configure(|config| {
+        config["linux"]["cgroupsPath"] = place(&sandbox);
+        config["hooks"]["createRuntime"] = json!([{"path": "/bin/sh", "args": ["sh", "-c", create]}]);
+    });
+    sandbox.with_bundle("create", &[]).output().exits_with(1);
+    assert_eq!(neighbour.state()["status"], "created");
+    neighbour.command(&["delete", "--force", "ID"]).success();
+    let parents: Vec<_> = cgroups_named(sandbox.id()).into_iter().rev().collect();
+    for parent in parents {
+        fs::remove_dir(parent).unwrap();
+    }
+}

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::build::{copy_probe, runtime};
+use super::build::{copy_probe, copy_program, runtime};
 use super::config::Config;
 use super::container::Container;
 use super::host::{self, Host};
@@ -25,6 +25,8 @@ pub struct Sandbox {
     id: String,
     host: Host,
     wrappers: Vec<String>,
+    /// Options before the command.
+    globals: Vec<&'static str>,
     devices: BTreeSet<String>,
 }
 
@@ -50,7 +52,14 @@ impl Sandbox {
         let directory = tempfile::Builder::new().prefix(&id).tempdir().expect("temporary folder");
         // Roots of user namespaces must be able to come in.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
-        let sandbox = Self { directory, id, host, wrappers: Vec::new(), devices: host::network_devices() };
+        let sandbox = Self {
+            directory,
+            id,
+            host,
+            wrappers: Vec::new(),
+            globals: Vec::new(),
+            devices: host::network_devices(),
+        };
         fill_rootfs(&sandbox.rootfs());
         sandbox.write(&Config::default());
         sandbox
@@ -63,12 +72,19 @@ impl Sandbox {
         self
     }
 
+    /// Has systemd make the container's cgroup.
+    #[must_use]
+    pub fn by_systemd(mut self) -> Self {
+        self.globals.push("--systemd-cgroup");
+        self
+    }
+
     /// The sandbox belongs to an unprivileged user, who calls a copy of the runtime by `command`: the one that was built
     /// may be where only root can go.
     #[must_use]
     pub fn of_user(self, uid: u32, command: &[&str]) -> Self {
         let copy = self.file(&runtime().path().file_name().expect("a file").to_string_lossy());
-        fs::copy(runtime().path(), &copy).expect("copy of the runtime");
+        copy_program(runtime().path(), Path::new(&copy));
         for path in [self.path(), &self.bundle(), &self.rootfs()] {
             std::os::unix::fs::chown(path, Some(uid), Some(uid)).expect("chown");
         }
@@ -151,6 +167,7 @@ impl Sandbox {
         let mut words: Vec<&str> = self.host.wrapper().to_vec();
         words.extend(self.wrappers.iter().map(String::as_str));
         words.extend([path, "--root", root.to_str().expect("a plain path")]);
+        words.extend(&self.globals);
         words.extend(arguments);
         Invocation::new(&words).env("TEST_SANDBOX", &self.id)
     }

@@ -88,6 +88,9 @@ pub struct Program<'a> {
     pub keep: &'a [i32],
     /// The child's end of the socket pair.
     pub link: i32,
+    /// The host's end, or -1 if the child closes it before it waits anyway. A child that holds it never learns that the
+    /// host was killed.
+    pub host_link: i32,
     /// Pointers to the arguments, then a null pointer.
     pub argv: &'a [*const u8],
     /// Pointers to the environment, then a null pointer.

@@ -50,6 +50,10 @@ enum Next {
 
 /// Executes the child's part of a plan. To be called in a child that [`sys::clone`] made, and in no other process.
 pub fn run(program: &mut Program<'_>) -> ! {
+    let host_link = program.host_link as u32;
+    if program.host_link >= 0 && sys::close_range(host_link, host_link).is_err() {
+        sys::exit(1);
+    }
     let entries = program.entries;
     let mut next = program.cloned_by.wrapping_add(1);
     let mut has_news = false;

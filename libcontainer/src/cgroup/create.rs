@@ -41,6 +41,14 @@ impl Created {
         &self.made
     }
 
+    /// Those of them that are the container's alone. The others are above it, and others may be in them by now.
+    #[must_use]
+    pub fn own(&self) -> Vec<PathBuf> {
+        let is_above =
+            |path: &&PathBuf| self.made.iter().any(|other| other != *path && other.starts_with(path));
+        self.made.iter().filter(|path| !is_above(path)).cloned().collect()
+    }
+
     /// Opens the cgroups anew, makes those that are gone, and has controllers enabled.
     ///
     /// # Errors

@@ -211,7 +211,7 @@ impl Engine<'_> {
         let (link, theirs) = Link::pair().map_err(call("socketpair"))?;
         let cgroup = if into_cgroup { self.cgroups()?.unified().map(|fd| fd.as_raw_fd()) } else { None };
         let request = CloneRequest { flags: flags.into(), cgroup };
-        let (pid, pidfd) = self.spawn(index, &theirs, request)?;
+        let (pid, pidfd) = self.spawn(index, (&link, &theirs), request)?;
         let process = Process::from_parts(pid, pidfd)?;
         match actor {
             Actor::Enter => self.enter = Some(process),
@@ -223,7 +223,12 @@ impl Engine<'_> {
     }
 
     /// Prepares everything that the child will read, and clones it.
-    fn spawn(&self, index: usize, theirs: &OwnedFd, request: CloneRequest) -> Result<(i32, OwnedFd)> {
+    fn spawn(
+        &self,
+        index: usize,
+        (ours, theirs): (&Link, &OwnedFd),
+        request: CloneRequest,
+    ) -> Result<(i32, OwnedFd)> {
         let plan = self.launch.plan;
         let entries: Vec<libcontainer_init::Entry> = plan
             .entries()
@@ -269,6 +274,7 @@ impl Engine<'_> {
             slots: &mut slots,
             keep: &keep,
             link,
+            host_link: ours.as_raw_fd(),
             argv: &argv,
             envp: &mut envp,
             lists: &lists,

@@ -69,6 +69,7 @@ fn hold(theirs: &OwnedFd, flags: i32) -> Result<Process> {
         slots: &mut [],
         keep: &[link],
         link,
+        host_link: -1,
         argv: &end,
         envp: &mut end.clone(),
         lists: &[],

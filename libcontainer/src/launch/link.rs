@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use libcontainer_init::{Message, Record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{self, Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -32,6 +32,11 @@ impl Link {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         Ok((Self(ours), theirs))
+    }
+
+    /// The number of our end, which a child must not keep.
+    pub(super) fn as_raw_fd(&self) -> i32 {
+        self.0.as_raw_fd()
     }
 
     pub(super) fn go(&self) -> io::Result<()> {

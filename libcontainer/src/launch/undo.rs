@@ -58,6 +58,6 @@ fn kill(child: &Process) -> Result<(), Error> {
 
 /// Removes the cgroup; processes that the child left in it go first.
 fn empty(cgroup: cgroup::Created) -> Result<(), Error> {
-    cgroup::kill_all(cgroup.made(), PATIENCE)?;
+    cgroup::kill_all(&cgroup.own(), PATIENCE)?;
     Ok(cgroup.undo()?)
 }
