@@ -8,10 +8,17 @@ use integration::{on_hosts, skip};
 use serde_json::{Value, json};
 
 /// Where a controller can be used: in a v1 hierarchy, in the unified one, or not at all.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     V1,
     V2,
+}
+
+/// So that tests can be named after it.
+impl From<&str> for Place {
+    fn from(name: &str) -> Self {
+        if name == "v1" { Self::V1 } else { Self::V2 }
+    }
 }
 
 fn place(v1: &str, v2: &str) -> Option<Place> {
@@ -59,15 +66,13 @@ fn update_by(sandbox: &Sandbox, document: &str) -> Output {
         .output()
 }
 
-fn check(limit: &Limit) {
+/// On hosts that have the controller there; the others skip.
+fn check(limit: &Limit, wanted: Place) {
     let [v1, v2] = limit.controllers;
-    let Some(place) = place(v1, v2) else {
-        skip!("needs the {v1} or {v2} controller");
-    };
-    let (file, first, last) = &limit.files[if place == Place::V1 { 0 } else { 1 }];
-    if file.is_empty() {
-        skip!("cgroup {} has no such limit", if place == Place::V1 { "v1" } else { "v2" });
+    if place(v1, v2) != Some(wanted) {
+        skip!("needs the {} controller on cgroup {wanted:?}", if wanted == Place::V1 { v1 } else { v2 });
     }
+    let (file, first, last) = &limit.files[if wanted == Place::V1 { 0 } else { 1 }];
     let sandbox = Sandbox::new();
     let mut container = sandbox.started(&["pause"], |config| merge(config, &limit.create));
     assert_eq!(container.line(), "ready");
@@ -85,16 +90,20 @@ fn file(name: &'static str, first: impl ToString, last: impl ToString) -> (&'sta
 }
 
 macro_rules! limits {
-    ($($name:ident: $controllers:expr, $block:literal, $first:tt => $last:tt, $v1:expr, $v2:expr;)+) => {$(
-        #[test]
-        fn $name() {
-            let (first, last): (Value, Value) = (json!($first), json!($last));
-            check(&Limit {
-                controllers: $controllers,
-                create: json!({ $block: first }),
-                update: json!({ $block: last }),
-                files: [$v1, $v2],
-            });
+    ($($name:ident on $($host:ident)+: $controllers:expr, $block:literal, $first:tt => $last:tt, $v1:expr, $v2:expr;)+) => {$(
+        mod $name {
+            use super::*;
+
+            fn check_on(place: Place) {
+                let (first, last): (Value, Value) = (json!($first), json!($last));
+                let (create, update) = (json!({ $block: first }), json!({ $block: last }));
+                check(&Limit { controllers: $controllers, create, update, files: [$v1, $v2] }, place);
+            }
+
+            $(#[test]
+            fn $host() {
+                check_on(stringify!($host).into());
+            })+
         }
     )+};
 }
@@ -105,64 +114,64 @@ fn none() -> (&'static str, String, String) {
 }
 
 limits! {
-    the_limit_of_memory: ["memory", "memory"], "memory",
+    the_limit_of_memory on v1 v2: ["memory", "memory"], "memory",
         { "limit": 64 << 20 } => { "limit": 32 << 20 },
         file("memory.limit_in_bytes", 64 << 20, 32 << 20), file("memory.max", 64 << 20, 32 << 20);
-    the_reservation_of_memory: ["memory", "memory"], "memory",
+    the_reservation_of_memory on v1 v2: ["memory", "memory"], "memory",
         { "reservation": 32 << 20 } => { "reservation": 64 << 20 },
         file("memory.soft_limit_in_bytes", 32 << 20, 64 << 20), file("memory.low", 32 << 20, 64 << 20);
-    the_limit_of_swap: ["memory", "memory"], "memory",
+    the_limit_of_swap on v1 v2: ["memory", "memory"], "memory",
         { "limit": 64 << 20, "swap": 96 << 20 } => { "swap": 128 << 20 },
         file("memory.memsw.limit_in_bytes", 96 << 20, 128 << 20), file("memory.swap.max", 32 << 20, 64 << 20);
-    the_swappiness: ["memory", "memory"], "memory",
+    the_swappiness on v1: ["memory", "memory"], "memory",
         { "swappiness": 10 } => { "swappiness": 20 },
         file("memory.swappiness", 10, 20), none();
-    the_oom_killer_switched_off: ["memory", "memory"], "memory",
+    the_oom_killer_switched_off on v1: ["memory", "memory"], "memory",
         { "disableOOMKiller": true } => { "limit": 64 << 20 },
         file("memory.oom_control", "oom_kill_disable 1", "oom_kill_disable 1"), none();
-    the_weight_of_cpus: ["cpu", "cpu"], "cpu",
+    the_weight_of_cpus on v1 v2: ["cpu", "cpu"], "cpu",
         { "shares": 512 } => { "shares": 2048 },
         file("cpu.shares", 512, 2048), file("cpu.weight", 59, 174);
-    the_quota_of_cpus: ["cpu", "cpu"], "cpu",
+    the_quota_of_cpus on v1 v2: ["cpu", "cpu"], "cpu",
         { "quota": 50_000, "period": 100_000 } => { "quota": 30_000 },
         file("cpu.cfs_quota_us", 50_000, 30_000), file("cpu.max", "50000 100000", "30000 100000");
-    the_period_of_cpus: ["cpu", "cpu"], "cpu",
+    the_period_of_cpus on v1 v2: ["cpu", "cpu"], "cpu",
         { "quota": 50_000, "period": 100_000 } => { "period": 200_000 },
         file("cpu.cfs_period_us", 100_000, 200_000), file("cpu.max", "50000 100000", "50000 200000");
-    the_burst_of_cpus: ["cpu", "cpu"], "cpu",
+    the_burst_of_cpus on v1 v2: ["cpu", "cpu"], "cpu",
         { "quota": 50_000, "burst": 20_000 } => { "burst": 10_000 },
         file("cpu.cfs_burst_us", 20_000, 10_000), file("cpu.max.burst", 20_000, 10_000);
-    idle_processes: ["cpu", "cpu"], "cpu",
+    idle_processes on v1 v2: ["cpu", "cpu"], "cpu",
         { "idle": 1 } => { "idle": 0 },
         file("cpu.idle", 1, 0), file("cpu.idle", 1, 0);
-    real_time_periods: ["cpu", "cpu"], "cpu",
+    real_time_periods on v1: ["cpu", "cpu"], "cpu",
         { "realtimePeriod": 500_000 } => { "realtimePeriod": 800_000 },
         file("cpu.rt_period_us", 500_000, 800_000), none();
-    the_cpus: ["cpuset", "cpuset"], "cpu",
+    the_cpus on v1 v2: ["cpuset", "cpuset"], "cpu",
         { "cpus": "0-1" } => { "cpus": "1" },
         file("cpuset.cpus", "0-1", 1), file("cpuset.cpus", "0-1", 1);
-    the_memory_nodes: ["cpuset", "cpuset"], "cpu",
+    the_memory_nodes on v1 v2: ["cpuset", "cpuset"], "cpu",
         { "mems": "0" } => { "mems": "0" },
         file("cpuset.mems", 0, 0), file("cpuset.mems", 0, 0);
-    the_number_of_processes: ["pids", "pids"], "pids",
+    the_number_of_processes on v1 v2: ["pids", "pids"], "pids",
         { "limit": 77 } => { "limit": -1 },
         file("pids.max", 77, "max"), file("pids.max", 77, "max");
-    huge_pages: ["hugetlb", "hugetlb"], "hugepageLimits",
+    huge_pages on v1 v2: ["hugetlb", "hugetlb"], "hugepageLimits",
         [{ "pageSize": "2MB", "limit": 4 << 20 }] => [{ "pageSize": "2MB", "limit": 8 << 20 }],
         file("hugetlb.2MB.limit_in_bytes", 4 << 20, 8 << 20), file("hugetlb.2MB.max", 4 << 20, 8 << 20);
-    reserved_huge_pages: ["hugetlb", "hugetlb"], "hugepageLimits",
+    reserved_huge_pages on v1 v2: ["hugetlb", "hugetlb"], "hugepageLimits",
         [{ "pageSize": "2MB", "limit": 4 << 20 }] => [{ "pageSize": "2MB", "limit": 8 << 20 }],
         file("hugetlb.2MB.rsvd.limit_in_bytes", 4 << 20, 8 << 20), file("hugetlb.2MB.rsvd.max", 4 << 20, 8 << 20);
-    the_class_of_packets: ["net_cls", "none"], "network",
+    the_class_of_packets on v1: ["net_cls", "none"], "network",
         { "classID": 0x10_0001 } => { "classID": 0x10_0002 },
         file("net_cls.classid", 0x10_0001, 0x10_0002), none();
-    the_priority_of_packets: ["net_prio", "none"], "network",
+    the_priority_of_packets on v1: ["net_prio", "none"], "network",
         { "priorities": [{ "name": "lo", "priority": 3 }] } => { "priorities": [{ "name": "lo", "priority": 5 }] },
         file("net_prio.ifpriomap", "lo 3", "lo 5"), none();
-    files_of_cgroup_v2_by_name: ["none", "memory"], "unified",
+    files_of_cgroup_v2_by_name on v2: ["none", "memory"], "unified",
         { "memory.high": "50331648" } => { "memory.high": "max" },
         none(), file("memory.high", 48 << 20, "max");
-    files_of_huge_pages_by_name: ["none", "hugetlb"], "unified",
+    files_of_huge_pages_by_name on v2: ["none", "hugetlb"], "unified",
         { "hugetlb.2MB.max": "4194304", "cgroup.max.depth": "3" } => { "hugetlb.2MB.max": "0" },
         none(), file("hugetlb.2MB.max", 4 << 20, 0);
 }
@@ -175,8 +184,10 @@ fn disk() -> Option<(u64, u64)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-#[test]
-fn rates_of_block_devices() {
+fn rates_of_block_devices_on(wanted: Place) {
+    if place("blkio", "io") != Some(wanted) {
+        skip!("needs the blkio or io controller on cgroup {wanted:?}");
+    }
     let Some((major, minor)) = disk() else {
         skip!("needs a block device");
     };
@@ -189,7 +200,7 @@ fn rates_of_block_devices() {
     for (field, v1, key) in fields {
         let rate =
             |rate: u64| json!({ "blockIO": { field: [{ "major": major, "minor": minor, "rate": rate }] } });
-        check(&Limit {
+        let limit = Limit {
             controllers: ["blkio", "io"],
             create: rate(4096),
             update: rate(8192),
@@ -197,12 +208,12 @@ fn rates_of_block_devices() {
                 file(v1, format!("{major}:{minor} 4096"), format!("{major}:{minor} 8192")),
                 file("io.max", format!("{key}=4096"), format!("{key}=8192")),
             ],
-        });
+        };
+        check(&limit, wanted);
     }
 }
 
-#[test]
-fn weights_of_block_devices() {
+fn weights_of_block_devices_on(place: Place) {
     let limit = |bfq: bool| Limit {
         controllers: ["blkio", "io"],
         create: json!({ "blockIO": { "weight": 500 } }),
@@ -224,7 +235,27 @@ fn weights_of_block_devices() {
     if !any {
         skip!("this kernel has no weights of block devices");
     }
-    check(&limit(bfq));
+    check(&limit(bfq), place);
+}
+
+#[test]
+fn rates_of_block_devices_on_v1() {
+    rates_of_block_devices_on(Place::V1);
+}
+
+#[test]
+fn rates_of_block_devices_on_v2() {
+    rates_of_block_devices_on(Place::V2);
+}
+
+#[test]
+fn weights_of_block_devices_on_v1() {
+    weights_of_block_devices_on(Place::V1);
+}
+
+#[test]
+fn weights_of_block_devices_on_v2() {
+    weights_of_block_devices_on(Place::V2);
 }
 
 /// A container that waits, with a limit of processes where it can have one.

@@ -57,11 +57,16 @@ pub fn probe() -> &'static Path {
 }
 
 /// Puts a copy of the probe at `to`.
+pub fn copy_probe(to: &Path) {
+    copy_program(probe(), to);
+}
+
+/// Puts a copy of `program` at `to`.
 ///
 /// A child makes it: a descriptor for writing in this process could be inherited by the child of another test's thread
 /// and keep the copy busy when it is to be executed.
-pub fn copy_probe(to: &Path) {
-    let status = Command::new("cp").arg(probe()).arg(to).status().expect("cp runs");
+pub(super) fn copy_program(program: &Path, to: &Path) {
+    let status = Command::new("cp").arg(program).arg(to).status().expect("cp runs");
     assert!(status.success(), "cp to {}: {status}", to.display());
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::build::{copy_probe, runtime};
+use super::build::{copy_probe, copy_program, runtime};
 use super::config::Config;
 use super::container::Container;
 use super::host::{self, Host};
@@ -84,7 +84,7 @@ impl Sandbox {
     #[must_use]
     pub fn of_user(self, uid: u32, command: &[&str]) -> Self {
         let copy = self.file(&runtime().path().file_name().expect("a file").to_string_lossy());
-        fs::copy(runtime().path(), &copy).expect("copy of the runtime");
+        copy_program(runtime().path(), Path::new(&copy));
         for path in [self.path(), &self.bundle(), &self.rootfs()] {
             std::os::unix::fs::chown(path, Some(uid), Some(uid)).expect("chown");
         }

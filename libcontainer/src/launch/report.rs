@@ -171,6 +171,10 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
         }
         (Step::Node { .. }, _, Errno::EXIST) => Some("the image has another file of that name"),
         (Step::Groups { .. }, _, Errno::PERM) => Some("setgroups is denied in this user namespace"),
+        (Step::Seccomp { .. }, _, Errno::INVAL) => Some("this kernel does not know one of the flags"),
+        (Step::Seccomp { .. }, _, Errno::BUSY) => {
+            Some("a filter around the runtime has a listener already, and the kernel allows one")
+        }
         (Step::Seccomp { .. }, _, Errno::ACCESS) => {
             Some("set process.noNewPrivileges, or grant CAP_SYS_ADMIN")
         }

@@ -6,12 +6,14 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command as Process;
 
 use clap::Command;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use lexopt::prelude::*;
 
+use super::process::capture;
 use super::{Error, Result, build};
 
 /// The name that the binary is built and installed under.
@@ -61,10 +63,11 @@ pub fn install(binary: &Path, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A new file under another name that takes the place of the old one: the program may be running.
+/// A new file under another name that takes the place of the old one: the program may be running. Another process
+/// copies it, for a child that is started meanwhile would inherit a descriptor for writing and keep the new file busy.
 fn put_program(binary: &Path, place: &Path) -> Result<()> {
     let new = place.with_extension("new");
-    fs::copy(binary, &new).map_err(Error::io(format!("cannot copy to {}", new.display())))?;
+    capture(Process::new("cp").arg(binary).arg(&new))?;
     fs::set_permissions(&new, Permissions::from_mode(0o755))
         .map_err(Error::io(format!("cannot change the mode of {}", new.display())))?;
     fs::rename(&new, place).map_err(Error::io(format!("cannot make {}", place.display())))
