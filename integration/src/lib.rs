@@ -5,6 +5,7 @@
 //! on demand. `PROBE` names a prebuilt probe in the same way.
 
 pub mod bench;
+pub mod clients;
 pub mod conformance;
 pub mod harness;
 pub mod libseccomp;

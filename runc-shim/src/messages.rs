@@ -121,6 +121,8 @@ fn program(failure: &StepFailure, name: &str) -> String {
         Errno::NOENT if !name.contains('/') => format!("exec: {name:?}: executable file not found in $PATH"),
         Errno::NOENT => format!("exec: {name:?}: stat {name}: no such file or directory"),
         Errno::NOTDIR => format!("exec: {name:?}: stat {name}: {NOT_A_DIRECTORY}"),
+        // What execve would say of it: Podman looks for these words only.
+        Errno::ISDIR => format!("exec: {name:?}: is a directory: permission denied"),
         _ => format!("exec: {name:?}: {}", reason(failure.errno)),
     }
 }

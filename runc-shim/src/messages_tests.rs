@@ -20,7 +20,7 @@ fn a_missing_program_is_said_as_engines_expect() {
         ("/bin/nope", Errno::NOENT, "exec: \"/bin/nope\": stat /bin/nope: no such file or directory"),
         ("./nope", Errno::NOENT, "exec: \"./nope\": stat ./nope: no such file or directory"),
         ("/etc/passwd", Errno::ACCESS, "exec: \"/etc/passwd\": permission denied"),
-        ("/etc", Errno::ISDIR, "exec: \"/etc\": is a directory"),
+        ("/etc", Errno::ISDIR, "exec: \"/etc\": is a directory: permission denied"),
         ("/etc/passwd/x", Errno::NOTDIR, "exec: \"/etc/passwd/x\": stat /etc/passwd/x: not a directory"),
     ];
     for (name, errno, words) in cases {

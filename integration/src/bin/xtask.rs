@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use integration::xtask::{Error, Result, build, demo, fuzz, install, symbols, test, vm};
-use integration::{bench, conformance};
+use integration::xtask::{Error, Result, build, demo, fuzz, install, packages, symbols, test, vm};
+use integration::{bench, clients, conformance};
 use lexopt::prelude::*;
 
 const USAGE: &str = "\
@@ -16,9 +16,11 @@ usage: cargo xtask TASK
   bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
   bench-seccomp
              compare the seccomp compiler with libseccomp
+  clients    drive it by Debian's container managers [containerd] [docker] [podman] [--only PART]… [--runtime PATH]
   conformance
              run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
   fuzz       look for a config.json or a profile that breaks us [--target config|seccomp] [--seconds N]
+  packages   install the Debian packages that `clients` and `conformance` need; `test` skips these without them
   vm         run tests in an emulated machine with systemd, cgroup v2 and AppArmor [NAME…] [--sh COMMAND]
   symbols    show that the container's first process cannot allocate or panic
 ";
@@ -47,6 +49,9 @@ fn run() -> Result<()> {
     if task == "bench" {
         return bench::run(&bench::Options::parse(args).map_err(usage)?);
     }
+    if task == "clients" {
+        return clients::run(&clients::Options::parse(args).map_err(usage)?);
+    }
     if task == "conformance" {
         return conformance::run(&conformance::Options::parse(args).map_err(usage)?);
     }
@@ -67,6 +72,7 @@ fn run() -> Result<()> {
         "build" => build::shim().map(drop),
         "demo" => demo::run(),
         "test" => test::run(),
+        "packages" => packages::ensure(&[&conformance::PACKAGES[..], &clients::PACKAGES].concat()),
         "symbols" => symbols::run(),
         _ => Err(Error::Missing(format!("no task is named `{task}`\n{USAGE}"))),
     }

@@ -29,6 +29,14 @@ pub(super) struct Outcome {
     pub(super) output: String,
 }
 
+impl Outcome {
+    /// The last of what was printed.
+    pub(super) fn end(&self) -> String {
+        let lines: Vec<_> = self.output.lines().collect();
+        lines.get(lines.len().saturating_sub(12)..).unwrap_or_default().join("\n")
+    }
+}
+
 impl Bench<'_> {
     /// Runs the test of this name in a mount namespace of its own.
     pub(super) fn run(&self, name: &str) -> Result<Outcome> {

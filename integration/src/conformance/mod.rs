@@ -9,7 +9,7 @@ mod outcome;
 mod suite;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
@@ -20,6 +20,7 @@ use crate::xtask::{Error, Result, build, cache, is_root, packages};
 use case::{Bench, Outcome};
 use expected::Expected;
 use outcome::Verdict;
+pub use suite::PACKAGES;
 use suite::Suite;
 
 /// How many tests run at a time: they sleep nearly all of the time.
@@ -64,6 +65,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// The whole suite on these hosts with the binary at `runtime`.
+    #[must_use]
+    pub fn on(hosts: &[Host], runtime: &Path) -> Self {
+        Self { hosts: hosts.to_vec(), only: Vec::new(), runtime: Some(runtime.to_owned()) }
+    }
+
     /// Reads the rest of the command line.
     pub fn parse(mut args: lexopt::Parser) -> std::result::Result<Self, lexopt::Error> {
         let mut options = Self { hosts: Vec::new(), only: Vec::new(), runtime: None };
@@ -93,14 +100,7 @@ impl Options {
 /// Why the suite cannot run here as part of all tests, if it cannot.
 #[must_use]
 pub fn obstacle() -> Option<String> {
-    if !is_root() {
-        return Some("not root".to_owned());
-    }
-    match packages::missing(&suite::PACKAGES) {
-        Ok(missing) if missing.is_empty() => None,
-        Ok(missing) => Some(format!("not installed: {}", missing.join(" "))),
-        Err(error) => Some(error.to_string()),
-    }
+    packages::obstacle(&PACKAGES)
 }
 
 /// Installs what is missing, runs the suite and prints a table.
@@ -108,7 +108,7 @@ pub fn run(options: &Options) -> Result<()> {
     if !is_root() {
         return Err(Error::Missing("the suite makes containers: run it as root".to_owned()));
     }
-    packages::ensure(&suite::PACKAGES)?;
+    packages::ensure(&PACKAGES)?;
     let runtime = match &options.runtime {
         Some(path) => std::path::absolute(path).map_err(Error::io("cannot resolve the runtime's path"))?,
         None => build::shim()?,
@@ -140,7 +140,7 @@ fn run_on(bench: &Bench<'_>, only: &[String]) -> Result<Vec<String>> {
     for _ in 1..TRIES {
         for (name, outcome) in &mut outcomes {
             if !as_expected(&expected, name, outcome.verdict) {
-                println!("once more, alone: {name}, which gave {}", outcome.verdict);
+                println!("once more, alone: {name}, which gave {}:\n{}", outcome.verdict, outcome.end());
                 *outcome = bench.run(name)?;
             }
         }

@@ -14,7 +14,7 @@ const VERSION: &str = "0.9.0.109.ge931285-1";
 const ARCHIVE: &str = "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n";
 
 /// What the suite is built with. The TAP package that it imports too is in fixtures.
-pub(super) const PACKAGES: [&str; 12] = [
+pub const PACKAGES: [&str; 12] = [
     "golang-go",
     "golang-github-blang-semver-dev",
     "golang-github-google-uuid-dev",

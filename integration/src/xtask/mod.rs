@@ -1,4 +1,5 @@
-//! The project's tasks: `cargo xtask build|install|demo|test|bench|bench-seccomp|conformance|fuzz|symbols|vm`.
+//! The project's tasks: `cargo xtask build|install|demo|test|bench|bench-seccomp|clients|conformance|fuzz|packages|
+//! symbols|vm`.
 
 use std::io;
 use std::path::{Path, PathBuf};

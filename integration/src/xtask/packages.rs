@@ -20,6 +20,19 @@ pub fn missing<'a>(names: &[&'a str]) -> Result<Vec<&'a str>> {
     Ok(names.iter().copied().filter(|name| !installed.contains(name)).collect())
 }
 
+/// Why a task that needs root and these packages cannot run here, if it cannot.
+#[must_use]
+pub fn obstacle(names: &[&str]) -> Option<String> {
+    if !is_root() {
+        return Some("not root".to_owned());
+    }
+    match missing(names) {
+        Ok(missing) if missing.is_empty() => None,
+        Ok(missing) => Some(format!("not installed: {}", missing.join(" "))),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
 /// Installs those of the packages that are not installed, or says how.
 pub fn ensure(names: &[&str]) -> Result<()> {
     let missing = missing(names)?;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::process::{capture, cargo, line, run as run_command};
 use super::tally::Tally;
 use super::{Error, Result, build, is_root, vm};
+use crate::{clients, conformance};
 
 /// The run as a whole: goes on after a failure, to show everything that is wrong at once.
 #[derive(Default)]
@@ -65,6 +66,14 @@ impl Session {
             }
             Err(Error::Failed { command: line, status: status.to_string(), stderr: String::new() })
         });
+    }
+
+    /// Programs of others that drive the runtime, unless something is in the way.
+    fn foreign(&mut self, title: &str, obstacle: Option<String>, work: impl FnOnce() -> Result<()>) {
+        match obstacle {
+            Some(reason) => self.notes.push(format!("{title}: skipped, {reason}")),
+            None => self.step(title, |_| work()),
+        }
     }
 
     /// What this host skips, in a machine that has more.
@@ -132,6 +141,10 @@ pub fn run() -> Result<()> {
         let mut integration = cargo();
         integration.args(["test", "--no-fail-fast", "--package", "integration"]);
         session.tests("container tests", integration.env("RUNC_SHIM", &shim).env("PROBE", &probe));
+        let hosts = conformance::Options::on(&[conformance::Host::Plain, conformance::Host::V2], &shim);
+        session.foreign("validation suite", conformance::obstacle(), || conformance::run(&hosts));
+        let managers = clients::Options::all(&shim);
+        session.foreign("container managers", clients::obstacle(), || clients::run(&managers));
         session.machine(&shim, &probe);
     }
     session.finish()

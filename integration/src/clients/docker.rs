@@ -1,0 +1,108 @@
+//! Docker: `dockerd` with README's `daemon.json`.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+
+use super::engine::{Calling, Engine, IMAGE, contains, expect, same};
+use super::stage::{Stage, tail, wait_until};
+use super::{Check, Options, Report, Setup, basics, isolation, judge, limits, living, readme};
+use crate::xtask::{Error, Result};
+
+const CHECKS: &[Check<Engine>] = &[
+    Check { name: "run: --init", run: init },
+    Check { name: "events: out of memory, end", run: events },
+    Check { name: "the shim is killed", run: shim_killed },
+    Check { name: "the daemon is killed and started again", run: daemon_killed },
+];
+
+/// Runs all checks.
+pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Result<Report> {
+    let [_, ours] = &setup.runtimes;
+    let config = stage.folder().join("daemon.json");
+    let text = readme::snippet("\"runtimes\"", &ours.path)?;
+    fs::write(&config, text).map_err(Error::io("cannot write daemon.json"))?;
+    let daemon = start(stage)?;
+    let archive = setup.image.archive.display().to_string();
+    expect(0, stage.run(&["docker", "import", &archive, IMAGE], "")?)?;
+    let engines = setup.runtimes.each_ref().map(|runtime| {
+        let calling = Calling {
+            program: vec!["docker".to_owned()],
+            flags: vec!["--runtime".to_owned(), runtime.name.to_owned()],
+            root: format!("/run/docker/runtime-{}/moby", runtime.name),
+            log: Some(log(stage)),
+        };
+        Engine::new(stage, runtime, calling)
+    });
+    let [control, ours] = engines;
+    let engines = [control?, ours?];
+    let mut report = Report::default();
+    for checks in [basics::CHECKS, living::CHECKS, limits::CHECKS, isolation::CHECKS, CHECKS] {
+        report.add(judge("docker", &engines, checks, options)?);
+    }
+    drop(daemon);
+    Ok(report)
+}
+
+fn log(stage: &Stage) -> PathBuf {
+    stage.folder().join("dockerd.log")
+}
+
+/// Starts the daemon and waits until it answers. It ends with the stage.
+fn start(stage: &Stage) -> Result<Child> {
+    let log = log(stage);
+    let output = File::options().create(true).append(true).open(&log);
+    let output = output.map_err(Error::io("cannot create a log"))?;
+    let mut daemon = stage.enter("dockerd");
+    daemon.arg("--config-file").arg(stage.folder().join("daemon.json"));
+    daemon.args(["--iptables=false", "--bridge=none", "--live-restore"]);
+    let errors = output.try_clone().map_err(Error::io("cannot share a log"))?;
+    let daemon = daemon.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
+    let daemon = daemon.map_err(Error::io("cannot start dockerd"))?;
+    let answers = || Ok(stage.run(&["docker", "version"], "")?.code == 0);
+    wait_until("dockerd answers", answers)
+        .map_err(|error| Error::NotMet(format!("{error}\n{}", tail(&log))))?;
+    Ok(daemon)
+}
+
+fn init(engine: &Engine) -> Result<()> {
+    contains("first process", &engine.script(&["--init"], "cat /proc/1/comm")?, "docker-init")
+}
+
+fn events(engine: &Engine) -> Result<()> {
+    let name = engine.name();
+    let flags = ["--memory", "16m", "--memory-swap", "16m", "--name", &name];
+    engine.run_code(137, &[&flags[..], &[IMAGE, "tail", "/dev/zero"]].concat())?;
+    let filter = format!("container={name}");
+    let words = ["events", "--since", "10m", "--until", "0s", "--format", "{{.Action}}", "--filter", &filter];
+    wait_until("the events are there", || {
+        let events = engine.ok(&words)?;
+        Ok(["create", "start", "oom", "die"].iter().all(|event| events.lines().any(|line| line == *event)))
+    })?;
+    engine.remove(&name)
+}
+
+/// The pid in the stage of the only process of this name that is the parent of a container's.
+fn shim_killed(engine: &Engine) -> Result<()> {
+    let name = engine.start(&[])?;
+    let pid = engine.inspect(&name, ".State.Pid")?;
+    let kill = format!("kill -KILL $(ps -o ppid= -p {pid})");
+    expect(0, engine.stage.run(&["sh", "-c", &kill], "")?)?;
+    engine.wait_for(&name, ".State.Status", "exited")?;
+    engine.remove(&name)
+}
+
+fn daemon_killed(engine: &Engine) -> Result<()> {
+    let name = engine.start(&[])?;
+    let before = engine.inspect(&name, ".State.Pid")?;
+    let kill =
+        "kill -KILL $(cat /run/docker.pid) && while [ -e /proc/$(cat /run/docker.pid) ]; do sleep 0.1; done";
+    expect(0, engine.stage.run(&["sh", "-c", kill], "")?)?;
+    start(&engine.stage)?;
+    same("process", &engine.inspect(&name, ".State.Pid")?, &before)?;
+    engine.ok(&["exec", &name, "true"])?;
+    engine.ok(&["stop", "--time", "60", &name])?;
+    same("code", &engine.inspect(&name, ".State.ExitCode")?, "3")?;
+    engine.remove(&name)
+}

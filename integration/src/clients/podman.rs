@@ -1,0 +1,87 @@
+//! Podman, with README's `containers.conf`.
+
+use std::fs;
+use std::sync::Arc;
+
+use super::engine::{Calling, Engine, IMAGE, contains, expect, same};
+use super::stage::{Stage, wait_until};
+use super::{Check, Options, Report, Setup, basics, isolation, judge, limits, living, readme};
+use crate::xtask::{Error, Result};
+
+const CHECKS: &[Check<Engine>] = &[
+    Check { name: "run: --init", run: init },
+    Check { name: "user namespaces", run: user_namespace },
+    Check { name: "pods", run: pods },
+    Check { name: "conmon is killed", run: conmon_killed },
+];
+
+/// Runs all checks.
+pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Result<Report> {
+    let [_, ours] = &setup.runtimes;
+    let config = stage.folder().join("containers.conf");
+    let text = readme::snippet("[engine.runtimes]", &ours.path)?;
+    fs::write(&config, text).map_err(Error::io("cannot write containers.conf"))?;
+    let conf = format!("CONTAINERS_CONF={}", config.display());
+    let program = |runtime: &str| {
+        let words = [
+            "env",
+            &conf,
+            "podman",
+            "--runtime",
+            runtime,
+            "--cgroup-manager",
+            "cgroupfs",
+            "--events-backend",
+            "file",
+        ];
+        words.map(str::to_owned).to_vec()
+    };
+    let archive = setup.image.archive.display().to_string();
+    let import = ["env", &conf, "podman", "import", &archive, IMAGE];
+    expect(0, stage.run(&import, "")?)?;
+    let engines = setup.runtimes.each_ref().map(|runtime| {
+        let root = format!("/run/{}", runtime.name);
+        let calling = Calling { program: program(runtime.name), flags: Vec::new(), root, log: None };
+        Engine::new(stage, runtime, calling)
+    });
+    let [control, ours] = engines;
+    let engines = [control?, ours?];
+    let mut report = Report::default();
+    for checks in [basics::CHECKS, living::CHECKS, limits::CHECKS, isolation::CHECKS, CHECKS] {
+        report.add(judge("podman", &engines, checks, options)?);
+    }
+    Ok(report)
+}
+
+fn init(engine: &Engine) -> Result<()> {
+    let flags = ["--init", "--init-path", "/usr/bin/tini-static"];
+    contains("first process", &engine.script(&flags, "cat /proc/1/cmdline")?, "/run/podman-init")
+}
+
+fn user_namespace(engine: &Engine) -> Result<()> {
+    let flags = ["--uidmap", "0:100000:65536", "--gidmap", "0:100000:65536"];
+    let script = "tr -s ' ' </proc/self/uid_map; id -u; touch /made; stat -c %u /made";
+    same("ids", &engine.script(&flags, script)?, "0 100000 65536\n0\n0")
+}
+
+fn pods(engine: &Engine) -> Result<()> {
+    let (pod, name) = (engine.name(), engine.name());
+    let parent = format!("/{}", engine.stage.cgroup());
+    engine.ok(&["pod", "create", "--infra=false", "--cgroup-parent", &parent, "--name", &pod])?;
+    engine.ok(&["run", "-d", "--pod", &pod, "--network", "none", "--name", &name, IMAGE, "sleep", "1000"])?;
+    engine.ok(&["exec", &name, "true"])?;
+    contains("pod", &engine.ok(&["pod", "ps"])?, "Running")?;
+    engine.ok(&["pod", "pause", &pod])?;
+    engine.ok(&["pod", "unpause", &pod])?;
+    engine.ok(&["pod", "kill", &pod])?;
+    engine.ok(&["pod", "rm", "--force", &pod]).map(drop)
+}
+
+fn conmon_killed(engine: &Engine) -> Result<()> {
+    let name = engine.start(&[])?;
+    let conmon = engine.inspect(&name, ".State.ConmonPid")?;
+    expect(0, engine.stage.run(&["kill", "-KILL", &conmon], "")?)?;
+    wait_until("podman can remove what has lost its conmon", || {
+        Ok(engine.stage.run(&engine.words(&["rm", "--force", &name]), "")?.code == 0)
+    })
+}
