@@ -60,6 +60,7 @@ on_hosts! {
     }
 
     fn the_watch_ends_with_the_container(host: Host) {
+        differs_from!("runc", "it watches until the cgroup is removed");
         let sandbox = Sandbox::on(host);
         let container = paused(&sandbox);
         let watch = watching(&sandbox);
@@ -73,6 +74,9 @@ on_hosts! {
     }
 
     fn the_watch_ends_when_the_container_is_deleted(host: Host) {
+        if !host.has_controller("memory") {
+            differs_from!("runc", "it watches nothing without the memory controller");
+        }
         for _ in 0..5 {
             let sandbox = Sandbox::on(host);
             let container = paused(&sandbox);
@@ -171,6 +175,7 @@ macro_rules! needs_memory {
 
 on_hosts! {
     fn memory_that_runs_out_is_an_event(host: Host) {
+        differs_from!("runc", "it watches until the cgroup is removed");
         needs_memory!(host);
         let sandbox = Sandbox::on(host);
         let container = hungry(&sandbox);
@@ -242,7 +247,8 @@ fn created_and_paused_containers_have_statistics() {
         config.probe(&["pause"]);
     });
     let mut container = sandbox.create();
-    assert_eq!(stats_of(&sandbox)["pids"]["current"], 1);
+    // A reference runtime has threads as long as it waits.
+    assert!(stats_of(&sandbox)["pids"]["current"].as_u64().unwrap() >= 1);
     container.start();
     assert_eq!(container.line(), "ready");
     sandbox.command(&["pause", "ID"]).success();

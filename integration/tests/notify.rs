@@ -127,6 +127,7 @@ fn the_program_finds_one_socket_and_can_change_nothing() {
     let mut container = created(&sandbox, &manager);
     let start = starting(&sandbox, &manager);
     let report = container.report();
+    assert_eq!(container.wait(), 0);
     start.wait().success();
     assert_eq!(report.env("NOTIFY_SOCKET").last(), Some(&"/run/notify/notify.sock"));
     assert_eq!(report["list"]["/run/notify"], json!(["notify.sock"]));
@@ -134,7 +135,6 @@ fn the_program_finds_one_socket_and_can_change_nothing() {
     for option in ["ro", "nosuid", "nodev", "noexec"] {
         assert!(options.contains(&option), "{options:?}");
     }
-    assert_eq!(container.wait(), 0);
     container.delete();
 }
 
@@ -163,8 +163,9 @@ fn a_program_that_ends_without_a_word_was_started() {
     });
     let manager = Manager::of(&sandbox);
     let container = created(&sandbox, &manager);
-    starting(&sandbox, &manager).wait().success();
+    let start = starting(&sandbox, &manager);
     assert_eq!(container.wait(), 3);
+    start.wait().success();
     container.delete();
 }
 

@@ -4,8 +4,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use integration::differs_from;
 use integration::harness::*;
+use integration::{differs_from, skip};
 use serde_json::{Value, json};
 
 fn ids(value: u32) -> Value {
@@ -256,6 +256,36 @@ fn limits_that_are_not_named_are_the_callers() {
     let report = sandbox.report(|config| config["process"]["rlimits"] = json!([]));
     assert_eq!(report["rlimits"]["RLIMIT_CORE"], json!({ "soft": 4096, "hard": 8192 }));
     assert_eq!(report["rlimits"]["RLIMIT_SIGPENDING"], json!({ "soft": 77, "hard": 88 }));
+}
+
+/// Whether this process may raise hard limits and lower OOM scores: CAP_SYS_RESOURCE.
+fn may_raise_limits() -> bool {
+    const SYS_RESOURCE: u32 = 24;
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let set = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    u64::from_str_radix(set.trim(), 16).unwrap() & 1 << SYS_RESOURCE != 0
+}
+
+#[test]
+fn hard_limits_above_the_callers_are_set_with_the_privilege() {
+    if !may_raise_limits() {
+        skip!("this user lacks CAP_SYS_RESOURCE");
+    }
+    let report = Sandbox::new().wrapped(&["prlimit", "--core=0:0", "--nofile=512:512"]).report(|config| {
+        config["process"]["rlimits"] = json!([{ "type": "RLIMIT_CORE", "soft": 4096, "hard": 8192 },
+            { "type": "RLIMIT_NOFILE", "soft": 1024, "hard": 4096 }]);
+    });
+    assert_eq!(report["rlimits"]["RLIMIT_CORE"], json!({ "soft": 4096, "hard": 8192 }));
+    assert_eq!(report["rlimits"]["RLIMIT_NOFILE"], json!({ "soft": 1024, "hard": 4096 }));
+}
+
+#[test]
+fn an_oom_score_below_the_callers_is_set_with_the_privilege() {
+    if !may_raise_limits() {
+        skip!("this user lacks CAP_SYS_RESOURCE");
+    }
+    let report = Sandbox::new().report(|config| config["process"]["oomScoreAdj"] = json!(-750));
+    assert_eq!(report["oomScoreAdj"], "-750");
 }
 
 const SETS: [&str; 5] = ["bounding", "effective", "permitted", "inheritable", "ambient"];

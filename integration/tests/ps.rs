@@ -8,7 +8,9 @@ use integration::on_hosts;
 
 fn numbers(sandbox: &Sandbox) -> Vec<u32> {
     let text = sandbox.command(&["ps", "-f", "json", "ID"]).success().stdout();
-    serde_json::from_str(&text).unwrap()
+    let mut pids: Vec<u32> = serde_json::from_str(&text).unwrap();
+    pids.sort_unstable();
+    pids
 }
 
 fn with_orphans(sandbox: &Sandbox) -> Container<'_> {

@@ -12,7 +12,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::json;
 
 fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(30)
+    Instant::now() + Duration::from_secs(60)
 }
 
 fn window(rows: u16, columns: u16) -> Winsize {
@@ -156,4 +156,115 @@ fn a_foreground_run_relays_its_own_terminal_and_its_size() {
     let second = screen.line(soon());
     assert!(["[50,60]", "[25,90]"].contains(&second.as_str()), "{second}");
     running.wait().success();
+}
+
+/// `run` of a container with a terminal on a terminal of the user's; returns the user's side of that.
+fn run_on_terminal(sandbox: &Sandbox, arguments: &[&str]) -> (Running, OwnedFd, File) {
+    let (master, slave) = user_terminal();
+    sandbox.configure(|config| {
+        config["process"]["terminal"] = json!(true);
+        config.probe(arguments);
+    });
+    let streams = || slave.try_clone().unwrap();
+    let running =
+        sandbox.with_bundle("run", &[]).stdin(streams()).stdout_and_stderr(streams(), streams()).spawn();
+    (running, master, slave)
+}
+
+fn is_raw(terminal: &File) -> bool {
+    !rustix::termios::tcgetattr(terminal).unwrap().local_modes.contains(rustix::termios::LocalModes::ICANON)
+}
+
+#[test]
+fn control_characters_are_for_the_container_and_the_terminal_is_restored() {
+    for (keys, code) in [("\u{3}", 130), ("\u{1c}", 131)] {
+        let sandbox = Sandbox::new();
+        // Not the first process of a pid namespace, which ignores what it does not handle.
+        let (master, slave) = user_terminal();
+        sandbox.configure(|config| {
+            config["process"]["terminal"] = json!(true);
+            config.probe(&["report", "--wait"]).without_namespace("pid");
+        });
+        let streams = || slave.try_clone().unwrap();
+        let mut screen = Stream::over(master.try_clone().unwrap());
+        let running =
+            sandbox.with_bundle("run", &[]).stdin(streams()).stdout_and_stderr(streams(), streams()).spawn();
+        screen.line(soon());
+        assert!(is_raw(&slave));
+        rustix::io::write(&master, keys.as_bytes()).unwrap();
+        running.wait().exits_with(code);
+        assert!(!is_raw(&slave), "after {keys:?}");
+    }
+}
+
+#[test]
+fn the_end_of_the_input_is_the_container_s_and_a_signal_restores_the_terminal() {
+    let sandbox = Sandbox::new();
+    let (running, master, slave) = run_on_terminal(&sandbox, &["echo"]);
+    let mut screen = Stream::over(master.try_clone().unwrap());
+    // What is typed before belongs to the terminal as it was.
+    let deadline = soon();
+    while !is_raw(&slave) {
+        assert!(Instant::now() < deadline, "the terminal does not become raw");
+        std::thread::yield_now();
+    }
+    rustix::io::write(&master, b"hello\n\x04").unwrap();
+    while !screen.line(soon()).contains("6 bytes") {}
+    running.wait().success();
+    assert!(!is_raw(&slave));
+    let sandbox = Sandbox::new();
+    let (running, master, slave) = run_on_terminal(&sandbox, &["pause"]);
+    assert!(Stream::over(master.try_clone().unwrap()).line(soon()).contains("ready"));
+    running.signal(Signal::TERM);
+    running.wait().success();
+    assert!(!is_raw(&slave));
+}
+
+#[test]
+fn a_hundred_megabytes_arrive() {
+    let sandbox = Sandbox::new();
+    let bytes = 100_usize << 20;
+    sandbox.configure(|config| {
+        config["process"]["terminal"] = json!(true);
+        config.probe(&["print", &bytes.to_string()]);
+    });
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    let counter =
+        std::thread::spawn(move || std::io::copy(&mut File::from(reader), &mut std::io::sink()).unwrap());
+    let running = sandbox
+        .with_bundle("run", &[])
+        .patience(Duration::from_secs(600))
+        .stdout_and_stderr(writer, std::process::Stdio::null())
+        .spawn();
+    running.wait().success();
+    assert_eq!(counter.join().unwrap(), bytes as u64);
+}
+
+#[test]
+fn a_reader_that_stops_does_not_keep_signals_away() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        config["process"]["terminal"] = json!(true);
+        config.probe(&["print", &(1 << 30).to_string()]);
+    });
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    let running =
+        sandbox.with_bundle("run", &[]).stdout_and_stderr(writer, std::process::Stdio::null()).spawn();
+    let mut first = [0; 1];
+    rustix::io::read(&reader, &mut first).unwrap();
+    sandbox.command(&["kill", "ID", "KILL"]).success();
+    // The container is gone with more to say than anybody reads. One that comes before the runtime knows is for it.
+    let pid = rustix::process::Pid::from_raw(running.pid().cast_signed()).unwrap();
+    let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+    let a_while = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let ends = || {
+        let mut fds = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut fds, Some(&a_while)).unwrap() > 0
+    };
+    let deadline = soon();
+    while !ends() {
+        assert!(Instant::now() < deadline, "it does not end");
+        running.signal(Signal::TERM);
+    }
+    running.wait().exits_with(137);
 }

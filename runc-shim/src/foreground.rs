@@ -1,18 +1,19 @@
 //! A process in the foreground: signals go in, its terminal goes through, its exit status comes out.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use libcontainer::{Container, Exec, ExitStatus, Signals};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::failure::Failure;
 use crate::messages;
 use crate::notify::{self, Proxy};
 use crate::signals::{self, Inbox};
-use crate::terminal::Relay;
+use crate::terminal::{Relay, Watched};
 
 /// What can be in the foreground: a container's first process, or one that was executed in it.
 pub(crate) trait Job {
@@ -85,13 +86,30 @@ impl<'a, J: Job> Foreground<'a, J> {
     /// Serves the process until it has ended.
     pub(crate) fn wait(mut self) -> Result<ExitStatus, Failure> {
         while !self.turn()? {}
-        if let Some(relay) = &mut self.relay {
-            relay.finish()?;
-        }
+        self.show_rest()?;
         if let Some(proxy) = self.proxy {
             proxy.finish().unwrap_or_else(notify::not_told);
         }
         self.job.wait()?.ok_or_else(|| Failure::Other(messages::STATUS_UNKNOWN.to_owned()))
+    }
+
+    /// Shows what is left of the output. A reader that takes its time is waited for, until somebody wants us to end.
+    fn show_rest(&mut self) -> Result<(), Failure> {
+        let Some(relay) = &mut self.relay else { return Ok(()) };
+        while !relay.finish()? {
+            let mut fds = [
+                PollFd::from_borrowed_fd(relay.screen(), PollFlags::OUT),
+                PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
+            ];
+            retry_on_intr(|| poll(&mut fds, None))
+                .map_err(|errno| Failure::system(messages::RELAYING_TERMINAL, errno))?;
+            while let Some(signal) = self.signals.next()? {
+                if signals::ENDING.contains(&signal) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the next event and deals with it; whether the process has ended.
@@ -102,6 +120,9 @@ impl<'a, J: Job> Foreground<'a, J> {
         }
         if let Some(relay) = &mut self.relay {
             relay.pump(ready.input, ready.terminal)?;
+            if relay.is_in_background() {
+                relay.come_to_foreground()?;
+            }
         }
         if let Some(proxy) = &mut self.proxy
             && let Err(failure) = proxy.advance()
@@ -121,22 +142,29 @@ impl<'a, J: Job> Foreground<'a, J> {
         let mut fds = Vec::with_capacity(4);
         fds.push(PollFd::new(&self.process, PollFlags::IN));
         fds.push(PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN));
-        if let Some(relay) = &self.relay {
-            relay.watch(&mut fds);
-        }
-        let known = fds.len();
         let mut left = None;
+        let watched = self.relay.as_ref().map_or_else(Watched::default, |relay| {
+            // Nothing tells a job that runs that it is in the foreground again.
+            left = relay.is_in_background().then_some(Duration::from_secs(1));
+            relay.watch(&mut fds)
+        });
         if let Some(proxy) = &self.proxy {
             fds.extend(proxy.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-            left = proxy.left().and_then(|left| Timespec::try_from(left).ok());
+            left = left.into_iter().chain(proxy.left()).min();
         }
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut fds, left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(Failure::system(messages::WATCHING_CONTAINER, errno)),
         }
-        let mut ready = fds.iter().take(known).map(|fd| !fd.revents().is_empty());
-        let mut happened = || ready.next().unwrap_or_default();
-        Ok(Ready { ended: happened(), signal: happened(), terminal: happened(), input: happened() })
+        let happened = |place: usize| fds.get(place).is_some_and(|fd| !fd.revents().is_empty());
+        let relayed = |place: Option<usize>| place.is_some_and(happened);
+        Ok(Ready {
+            ended: happened(0),
+            signal: happened(1),
+            terminal: relayed(watched.terminal),
+            input: relayed(watched.input),
+        })
     }
 
     fn handle(&mut self, signal: i32) -> Result<(), Failure> {
@@ -144,6 +172,10 @@ impl<'a, J: Job> Foreground<'a, J> {
             signals::CHILD => self.reap_orphans(),
             signals::WINDOW => self.relay.as_ref().map_or(Ok(()), Relay::resize),
             signal => {
+                if let Some(relay) = self.relay.as_mut().filter(|_| signal == signals::CONTINUE) {
+                    relay.come_to_foreground()?;
+                    relay.resize()?;
+                }
                 // The process may be gone already; then its end is the next thing to be seen.
                 if let Err(error) = self.job.signal(signal) {
                     tracing::debug!("signal {signal} was not delivered: {error}");

@@ -15,6 +15,12 @@ pub(crate) const CHILD: i32 = Signal::SIGCHLD as i32;
 /// The terminal has a new size.
 pub(crate) const WINDOW: i32 = Signal::SIGWINCH as i32;
 
+/// This process was stopped, and goes on.
+pub(crate) const CONTINUE: i32 = Signal::SIGCONT as i32;
+/// What asks a program to end.
+pub(crate) const ENDING: [i32; 4] =
+    [Signal::SIGHUP as i32, Signal::SIGINT as i32, Signal::SIGQUIT as i32, Signal::SIGTERM as i32];
+
 /// What the C library keeps for itself of the kernel's real-time signals, which start at 32.
 const RTMIN: i32 = 34;
 const RTMAX: i32 = 64;

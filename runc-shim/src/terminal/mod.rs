@@ -4,4 +4,4 @@ mod reception;
 mod relay;
 
 pub(crate) use reception::Reception;
-pub(crate) use relay::{Relay, Streams};
+pub(crate) use relay::{Relay, Streams, Watched};
