@@ -205,3 +205,25 @@ fn hooks_of_the_container_have_no_agent_and_are_told_so() {
     assert_eq!(agent.join().unwrap().1, 1, "only the program asked");
     assert!(!sandbox.rootfs().join("tmp/hook").exists());
 }
+
+#[test]
+fn a_program_of_exec_has_a_listener_of_its_own() {
+    let sandbox = Sandbox::new();
+    let first = Console::listen(sandbox.path());
+    let path = first.path().to_owned();
+    let init = agent(first, Answer::Continue);
+    let container = sandbox.started(&["pause"], |config| notify(config, &["getppid"], &path));
+    std::fs::remove_file(&path).unwrap();
+    let program = agent(Console::listen(sandbox.path()), Answer::Errno(80));
+    let output = sandbox.command(&["exec", "ID", "/probe", "try", "syscall", "getppid"]).success();
+    assert_eq!(errnos(&output.stdout()), [80], "{}", output.stderr());
+    let (state, asked) = program.join().unwrap();
+    assert_eq!(asked, 1);
+    assert_eq!(state["state"]["status"], "running");
+    assert_eq!(state["state"]["pid"].as_u64().unwrap(), u64::from(container.pid()));
+    assert_ne!(state["pid"], state["state"]["pid"], "the program has the filter");
+    container.kill("TERM");
+    assert_eq!(container.wait(), 0);
+    assert_eq!(init.join().unwrap().1, 0);
+    container.delete();
+}

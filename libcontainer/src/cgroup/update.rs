@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::create::enable;
-use super::limits::{Bound, Limits};
+use super::limits::{Bound, Limits, pointer};
 use super::systemd::{self, Unit};
-use super::{CgroupError, Cgroups, Placement, Want, detect, devices, place, writes};
+use super::{CgroupError, Cgroups, Placement, Want, Write, detect, devices, place, writes};
 
 /// What v1 reads back where memory is not limited: the largest number of pages, of whatever size, in bytes.
 const V1_UNLIMITED: u64 = i64::MAX.cast_unsigned() & !0xffff;
@@ -21,11 +21,12 @@ pub fn update(dirs: &[PathBuf], unit: Option<&Unit>, mut limits: Limits) -> Resu
     let host = detect(Want { controllers: true, own: false })?;
     let (layout, placement) = place::existing(host, dirs);
     let cgroups = Cgroups::open(&placement)?;
-    complete(&mut limits, &cgroups)?;
+    let completed = complete(&mut limits, &cgroups)?;
     if unit.is_some() {
         limits = systemd::rounded(&limits);
     }
-    let writes = writes(&limits, &layout)?;
+    let mut writes = writes(&limits, &layout)?;
+    completed.iter().for_each(|completed| completed.blame(&mut writes.early));
     let rules = match limits.devices.is_empty() {
         true => None,
         false => Some(devices(&limits.devices, &layout)?),
@@ -53,24 +54,42 @@ fn enable_needed(placement: &Placement, cgroups: &Cgroups, needed: &[String]) ->
     }
 }
 
+/// A value that nobody gave, taken from what is in force, and the value that it goes with: both are JSON pointers.
+#[derive(Debug, PartialEq, Eq)]
+struct Completed {
+    found: &'static str,
+    given: &'static str,
+}
+
+impl Completed {
+    /// Has an error name the value that was given.
+    fn blame(&self, writes: &mut [Write]) {
+        let found = writes.iter_mut().filter(|write| write.pointer == self.found);
+        found.for_each(|write| write.pointer = self.given.to_owned());
+    }
+}
+
 /// Adds what is in force to limits that mean something only together with it.
-fn complete(limits: &mut Limits, cgroups: &Cgroups) -> Result<(), CgroupError> {
-    complete_memory(limits, cgroups)?;
+fn complete(limits: &mut Limits, cgroups: &Cgroups) -> Result<Vec<Completed>, CgroupError> {
+    let mut completed: Vec<_> = complete_memory(limits, cgroups)?.into_iter().collect();
     let cpu = &mut limits.cpu;
     if cpu.quota.is_some() != cpu.period.is_some()
         && let Some(text) = cgroups.read_v2("cpu.max")?
     {
         let mut words = text.split_whitespace();
         let (quota, period) = (words.next().and_then(bound), words.next().and_then(|word| word.parse().ok()));
+        if cpu.quota.is_none() {
+            completed.push(Completed { found: pointer::CPU_QUOTA, given: pointer::CPU_PERIOD });
+        }
         cpu.quota = cpu.quota.or(quota);
         cpu.period = cpu.period.or(period);
     }
-    Ok(())
+    Ok(completed)
 }
 
 /// `swap` is memory and swap together: alone it needs the limit of memory, and v2, which has a limit of swap alone,
 /// has to change that with the limit of memory for the sum to stay.
-fn complete_memory(limits: &mut Limits, cgroups: &Cgroups) -> Result<(), CgroupError> {
+fn complete_memory(limits: &mut Limits, cgroups: &Cgroups) -> Result<Option<Completed>, CgroupError> {
     let memory = &mut limits.memory;
     let current = |file| Ok::<_, CgroupError>(cgroups.read_v2(file)?.as_deref().and_then(bound));
     match (memory.limit, memory.swap) {
@@ -80,17 +99,25 @@ fn complete_memory(limits: &mut Limits, cgroups: &Cgroups) -> Result<(), CgroupE
                 Some(limit) => Some(limit),
                 None => v1()?,
             };
+            Ok(Some(Completed { found: pointer::MEMORY_LIMIT, given: pointer::MEMORY_SWAP }))
         }
-        (Some(Bound::At(_)), None) => {
-            if let (Some(Bound::At(limit)), Some(Bound::At(swap))) =
+        (Some(Bound::At(wanted)), None) => {
+            let (Some(Bound::At(limit)), Some(Bound::At(swap))) =
                 (current("memory.max")?, current("memory.swap.max")?)
-            {
-                memory.swap = Some(Bound::At(limit.saturating_add(swap)));
+            else {
+                return Ok(None);
+            };
+            let sum = limit.saturating_add(swap);
+            if wanted > sum {
+                let reason =
+                    format!("is more than memory and swap together, {sum}; raise that limit as well");
+                return Err(CgroupError::invalid(pointer::MEMORY_LIMIT, wanted, reason));
             }
+            memory.swap = Some(Bound::At(sum));
+            Ok(Some(Completed { found: pointer::MEMORY_SWAP, given: pointer::MEMORY_LIMIT }))
         }
-        _ => {}
+        _ => Ok(None),
     }
-    Ok(())
 }
 
 fn bound(word: &str) -> Option<Bound> {

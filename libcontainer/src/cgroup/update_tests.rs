@@ -203,8 +203,9 @@ fn on_v2_a_changed_memory_limit_keeps_the_sum_with_swap() {
     let fake = Fake::new(&[("memory.max", "100\n"), ("memory.swap.max", "20\n")]);
     let memory = fake.completed(json!({"memory": {"limit": 90}})).memory;
     assert_eq!(memory.swap_alone().map(|(swap, _)| swap), Some(Bound::At(30)));
-    let memory = fake.completed(json!({"memory": {"limit": 130}})).memory;
-    assert!(memory.check_swap().is_err(), "more than the sum");
+    let mut more = limits(json!({"memory": {"limit": 130}}));
+    let error = complete(&mut more, &fake.cgroups()).unwrap_err();
+    assert_eq!(error.pointer(), Some("/linux/resources/memory/limit"), "more than the sum: {error}");
     let memory = fake.completed(json!({"memory": {"swap": 150}})).memory;
     assert_eq!((memory.limit, memory.swap_alone().unwrap().0), (Some(Bound::At(100)), Bound::At(50)));
     let unlimited = Fake::new(&[("memory.max", "max\n"), ("memory.swap.max", "max\n")]);
@@ -220,6 +221,26 @@ fn on_v2_quota_and_period_keep_each_other() {
     let cpu = fake.completed(json!({"cpu": {"quota": -1}})).cpu;
     assert_eq!((cpu.quota, cpu.period), (Some(Bound::Max), Some(20_000)));
     assert_eq!(fake.completed(json!({"cpu": {"shares": 7}})).cpu.quota, None);
+}
+
+#[test]
+fn an_error_names_the_value_that_was_given_and_not_the_one_that_goes_with_it() {
+    let fake =
+        Fake::new(&[("cpu.max", "5000 20000\n"), ("memory.max", "100\n"), ("memory.swap.max", "20\n")]);
+    let blamed = |resources: Value| {
+        let mut limits = limits(resources);
+        let completed = complete(&mut limits, &fake.cgroups()).unwrap();
+        let v2 = Some(Unified { mount: "/cg".into(), own: None, controllers: None });
+        let mut writes = writes(&limits, &Layout { v1: Vec::new(), v2 }).unwrap().early;
+        completed.iter().for_each(|completed| completed.blame(&mut writes));
+        let last = |write: &Write| write.pointer.rsplit('/').next().unwrap_or_default().to_owned();
+        writes.iter().map(last).collect::<Vec<_>>()
+    };
+    assert_eq!(blamed(json!({"cpu": {"period": 7}})), ["period"]);
+    assert_eq!(blamed(json!({"cpu": {"quota": 7}})), ["quota"]);
+    assert_eq!(blamed(json!({"memory": {"limit": 90}})), ["limit", "limit"]);
+    assert_eq!(blamed(json!({"memory": {"swap": 150}})), ["swap", "swap"]);
+    assert_eq!(blamed(json!({"memory": {"limit": 90, "swap": 150}})), ["swap", "limit"]);
 }
 
 #[test]
