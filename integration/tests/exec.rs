@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use integration::harness::*;
 use integration::{differs_from, on_hosts};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use serde_json::{Value, json};
 
 /// `exec OPTIONS ID /probe ARGUMENTS`
@@ -23,6 +23,16 @@ fn exec(sandbox: &Sandbox, options: &[&str], arguments: &[&str]) -> Output {
 #[track_caller]
 fn report(sandbox: &Sandbox, options: &[&str]) -> Report {
     Report::parse(&exec(sandbox, options, &["report"]).success().stdout())
+}
+
+fn pid_in(file: &str) -> Pid {
+    Pid::from_raw(fs::read_to_string(file).unwrap().parse().unwrap()).unwrap()
+}
+
+/// Waits for the end of the detached program that a pid file names: as long as it is a zombie, the pid namespace of its
+/// container does not end. Returns its exit code.
+fn reap(file: &str) -> Option<i32> {
+    waitpid(Some(pid_in(file)), WaitOptions::empty()).unwrap().unwrap().1.exit_status()
 }
 
 #[track_caller]
@@ -126,12 +136,9 @@ fn a_detached_program_outlives_its_caller_and_is_named_in_the_pid_file() {
     let container = sandbox.started(&["pause"], |_| {});
     let file = sandbox.file("exec.pid");
     let output = exec(&sandbox, &["--detach", "--pid-file", &file], &["term", "5"]).success();
-    let pid: i32 = fs::read_to_string(&file).unwrap().parse().unwrap();
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
     assert_eq!(output.into_stdout().line(Instant::now() + Duration::from_secs(60)), "\"ready\"");
-    rustix::process::kill_process(pid, Signal::TERM).unwrap();
-    let status = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()).unwrap().unwrap();
-    assert_eq!(status.1.exit_status(), Some(5), "it became the harness's child");
+    rustix::process::kill_process(pid_in(&file), Signal::TERM).unwrap();
+    assert_eq!(reap(&file), Some(5), "it became the harness's child");
     end(container);
 }
 
@@ -241,8 +248,9 @@ fn a_program_can_have_a_terminal_of_the_container() {
     let sandbox = Sandbox::new();
     let container = sandbox.started(&["pause"], |_| {});
     let console = Console::listen(sandbox.path());
-    let options = ["--tty", "--detach", "--user", "1000", "--console-socket", console.path()];
-    let output = exec(&sandbox, &options, &["report", "--stat", "/dev/pts/0"]).success();
+    let file = sandbox.file("exec.pid");
+    let options = ["-t", "-d", "--user", "1000", "--console-socket", console.path(), "--pid-file", &file];
+    drop(exec(&sandbox, &options, &["report", "--stat", "/dev/pts/0"]).success());
     let (mut terminal, name) = console.terminal();
     let seen = Report::parse(&terminal.line(Instant::now() + Duration::from_secs(60)));
     if runtime().is_ours() {
@@ -253,8 +261,7 @@ fn a_program_can_have_a_terminal_of_the_container() {
     }
     assert_eq!(seen["terminal"]["controlling"], true);
     assert_eq!(seen["stat"]["/dev/pts/0"]["uid"], 1000);
-    drop(output);
-    reap_all();
+    assert_eq!(reap(&file), Some(0));
     end(container);
 }
 

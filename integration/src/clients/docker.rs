@@ -83,7 +83,7 @@ fn events(engine: &Engine) -> Result<()> {
     engine.remove(&name)
 }
 
-/// The pid in the stage of the only process of this name that is the parent of a container's.
+/// The shim is the parent of the container's first process.
 fn shim_killed(engine: &Engine) -> Result<()> {
     let name = engine.start(&[])?;
     let pid = engine.inspect(&name, ".State.Pid")?;

@@ -210,8 +210,13 @@ fn judge<C: Driver>(
     let mut report = Report::default();
     for check in checks.iter().filter(|check| options.wants(check.name)) {
         let begin = Instant::now();
-        let [control, ours] = drivers.each_ref().map(|driver| attempt(driver, check));
         let title = format!("{client}: {}", check.name);
+        let [control, mut ours] = drivers.each_ref().map(|driver| attempt(driver, check));
+        // Managers lose output and answers of their own, the more the busier the machine is.
+        if let (Ok(()), Err(error), [_, driver]) = (&control, &ours, drivers) {
+            println!("once more: {title}, which gave: {error}");
+            ours = attempt(driver, check);
+        }
         let seconds = begin.elapsed().as_secs_f64();
         let [control_word, our_word] =
             [&control, &ours].map(|result| if result.is_ok() { "ok" } else { "FAILED" });

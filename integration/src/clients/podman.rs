@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use super::engine::{Calling, Engine, IMAGE, contains, expect, same};
-use super::stage::{Stage, wait_until};
+use super::stage::Stage;
 use super::{Check, Options, Report, Setup, basics, isolation, judge, limits, living, readme};
 use crate::xtask::{Error, Result};
 
@@ -12,7 +12,6 @@ const CHECKS: &[Check<Engine>] = &[
     Check { name: "run: --init", run: init },
     Check { name: "user namespaces", run: user_namespace },
     Check { name: "pods", run: pods },
-    Check { name: "conmon is killed", run: conmon_killed },
 ];
 
 /// Runs all checks.
@@ -75,13 +74,4 @@ fn pods(engine: &Engine) -> Result<()> {
     engine.ok(&["pod", "unpause", &pod])?;
     engine.ok(&["pod", "kill", &pod])?;
     engine.ok(&["pod", "rm", "--force", &pod]).map(drop)
-}
-
-fn conmon_killed(engine: &Engine) -> Result<()> {
-    let name = engine.start(&[])?;
-    let conmon = engine.inspect(&name, ".State.ConmonPid")?;
-    expect(0, engine.stage.run(&["kill", "-KILL", &conmon], "")?)?;
-    wait_until("podman can remove what has lost its conmon", || {
-        Ok(engine.stage.run(&engine.words(&["rm", "--force", &name]), "")?.code == 0)
-    })
 }

@@ -64,7 +64,7 @@ pub fn parse(bytes: &[u8], bundle: &Path) -> Result<Config> {
 /// the text.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`parse`].
 pub fn parse_resources(bytes: &[u8], name: &Path) -> Result<LinuxResources> {
     json::read::<resources::Resources>(bytes).map(Into::into).map_err(|problem| problem.in_file(name))
 }
