@@ -78,6 +78,8 @@ pub struct Tally {
     pub skips: Vec<Skip>,
     /// The programs that were run.
     pub programs: Vec<Program>,
+    /// The tests that ended, as `program::test`.
+    pub tests: BTreeSet<String>,
 }
 
 impl Tally {
@@ -100,6 +102,9 @@ impl Tally {
             self.passed += count("passed");
             self.failed += count("failed");
             self.ignored += count("ignored");
+        } else if let Some(test) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ")) {
+            let program = self.programs.last().map(Program::name).unwrap_or_default();
+            self.tests.insert(format!("{program}::{}", test.0));
         }
     }
 
@@ -136,6 +141,7 @@ test result: FAILED. 0 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; 
         assert_eq!(tally.summary(), "1 passed, 2 failed, 3 skipped");
         assert_eq!(tally.skips[0].name(), "a_b::mounts::on_v1");
         assert_eq!(tally.skips[0].reason, "no cgroup v1 on this host: none");
+        assert!(tally.tests.contains("a_b::mounts::on_v1") && !tally.tests.contains("a_b::mounts::on_v2"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::process::{capture, cargo, line, run as run_command};
-use super::tally::Tally;
+use super::tally::{Skip, Tally};
 use super::{Error, Result, build, is_root, vm};
 use crate::{clients, conformance};
 
@@ -98,9 +98,10 @@ impl Session {
         for note in &self.notes {
             println!("not run: {note}");
         }
-        // What was skipped here and not there has been run.
-        let last = self.machine.as_ref().unwrap_or(&self.tally);
-        for skip in &last.skips {
+        // What was skipped here may have been run there.
+        let there = |skip: &&Skip| self.machine.iter().any(|machine| machine.tests.contains(&skip.name()));
+        let here = self.tally.skips.iter().filter(|skip| !there(skip));
+        for skip in here.chain(self.machine.iter().flat_map(|machine| &machine.skips)) {
             println!("not run: {}: {}", skip.name(), skip.reason);
         }
         println!("{}", self.tally.summary());
