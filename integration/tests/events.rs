@@ -8,7 +8,7 @@ use std::process::Command;
 
 use integration::harness::*;
 use integration::{differs_from, on_hosts, skip};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use serde_json::{Value, json};
 
 fn parse(line: &str) -> Value {
@@ -132,8 +132,11 @@ fn stats_by(runc: &std::path::Path, host: Host) -> Value {
     let mut running = call(&["run", "--detach", "--bundle", bundle.to_str().unwrap(), sandbox.id()]);
     assert_eq!(running.next_line(), "\"ready\"");
     let stats = parse(&call(&["events", "--stats", sandbox.id()]).stdout())["data"].clone();
+    let pid = parse(&call(&["state", sandbox.id()]).stdout())["pid"].as_i64().unwrap();
     call(&["delete", "--force", sandbox.id()]);
-    reap_all();
+    // This one, and no child of a test beside this one.
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    waitpid(Some(pid), WaitOptions::empty()).unwrap();
     stats
 }
 
