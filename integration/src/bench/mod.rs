@@ -10,6 +10,7 @@ mod limits;
 mod numbers;
 mod report;
 mod rounds;
+mod running;
 mod sealing;
 pub mod seccomp;
 
@@ -129,10 +130,11 @@ fn measure(arena: &Arena, programs: &Programs, contenders: &[Contender], runs: u
         });
     }
     let binds = binds::measure(arena, programs, contenders, runs)?;
+    let running = running::measure(arena, programs, &runtimes, runs)?;
     let sealing = sealing::cost(contenders, runs)?;
     // Last, for it changes the host.
     let limits = limits::measure(arena, programs, &runtimes, runs)?;
-    Ok(Report { runs, rows, binds, limits, sealing })
+    Ok(Report { runs, rows, binds, running, limits, sealing })
 }
 
 fn totals(lives: &[rounds::Life]) -> Vec<Duration> {

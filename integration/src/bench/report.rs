@@ -9,6 +9,7 @@ use super::contender::{FLOOR, US};
 use super::limits::Limits;
 use super::numbers::Stats;
 use super::rounds::PARTS;
+use super::running::{self, Running};
 
 /// What was measured for one contender.
 #[derive(Debug, Clone, Serialize)]
@@ -40,6 +41,8 @@ pub(super) struct Report {
     pub(super) rows: Vec<Row>,
     /// The cost of binds, one row for each contender that can have them.
     pub(super) binds: Vec<Binds>,
+    /// What is done to containers that run, one row for each runtime.
+    pub(super) running: Vec<Running>,
     /// The cost of limits, one row for each runtime and kind of host.
     pub(super) limits: Vec<Limits>,
     /// What executable sealing adds to one start of our program, in milliseconds; `None` where it was not measured.
@@ -97,6 +100,7 @@ impl Report {
             }
         }
         misses.extend(self.misses_of_binds(targets));
+        misses.extend(running::misses(&self.running));
         misses.extend(self.misses_of_limits(targets));
         for (what, value) in [("peak memory", us.peak_kib), ("the binary", us.size_kib)] {
             if value >= targets.kib {
@@ -127,6 +131,7 @@ impl Display for Report {
         }
         self.write_lives(f)?;
         self.write_binds(f)?;
+        running::write(&self.running, f)?;
         self.write_limits(f)?;
         match self.sealing {
             Some(cost) => writeln!(f, "\nSealing the executable adds {:.0} µs to a start.", cost * 1000.0),
@@ -217,11 +222,11 @@ impl Report {
     }
 }
 
-fn times(stats: Stats) -> String {
+pub(super) fn times(stats: Stats) -> String {
     format!("{:>9.2}{:>9.2}{:>9.2}", stats.median, stats.p95, stats.min)
 }
 
-fn ratio(value: Option<f64>) -> String {
+pub(super) fn ratio(value: Option<f64>) -> String {
     value.map_or_else(|| format!("{:>9}", "-"), |value| format!("{value:>9.2}"))
 }
 
@@ -242,7 +247,7 @@ mod tests {
         let binds = vec![binds(US, ours * 2.0), binds("crun", 20.0)];
         let limits = |name, ms: f64| Limits { host: "v1", name, run: at(ms) };
         let limits = vec![limits(US, ours), limits("crun", 3.5)];
-        Report { runs: 1, rows, binds, limits, sealing: None }
+        Report { runs: 1, rows, binds, running: Vec::new(), limits, sealing: None }
     }
 
     #[test]

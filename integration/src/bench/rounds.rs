@@ -132,6 +132,16 @@ pub(super) fn timed(command: &mut Command) -> Result<Duration> {
     Err(Error::Failed { command: line(command), status: status.to_string(), stderr: String::new() })
 }
 
+/// The first process of a container, as its runtime knows it.
+pub(super) fn pid_of(arena: &Arena, contender: &Contender, id: &str) -> Result<Pid> {
+    let mut state = contender.call(arena, "state");
+    let output = capture(state.stdout(Stdio::piped()).arg(id))?;
+    let state: serde_json::Value =
+        serde_json::from_slice(&output.stdout).map_err(Error::io("the state of a container is not JSON"))?;
+    let pid = state.get("pid").and_then(serde_json::Value::as_i64).and_then(|pid| i32::try_from(pid).ok());
+    pid.and_then(Pid::from_raw).ok_or_else(|| Error::NotMet(format!("{id} has no process: {state}")))
+}
+
 fn read_pid(file: &Path) -> Result<Pid> {
     let text = fs::read_to_string(file).map_err(Error::io(format!("cannot read {}", file.display())))?;
     text.trim()
