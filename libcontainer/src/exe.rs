@@ -4,7 +4,7 @@
 //! container can reach that file through `/proc/PID/exe`: a root process there could overwrite the
 //! runtime on the host (CVE-2019-5736). So the runtime runs from a file that nobody can write to.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -53,7 +53,8 @@ pub fn seal() -> Result<()> {
     if !is_unwritable(&sealed) {
         return Err(failed("make it unwritable", Errno::ROFS));
     }
-    Err(failed("execveat", raw::execveat(sealed.as_fd(), &arguments(), &environment())))
+    let arguments = arguments().map_err(|errno| failed("read /proc/self/cmdline", errno))?;
+    Err(failed("execveat", raw::execveat(sealed.as_fd(), &arguments, &environment())))
 }
 
 /// Whether the running executable is [sealed](seal).
@@ -132,8 +133,14 @@ fn reopen(file: &OwnedFd, flags: OFlags) -> io::Result<OwnedFd> {
     openat(CWD, own_descriptor(file.as_fd()), flags | OFlags::CLOEXEC, Mode::empty())
 }
 
-fn arguments() -> Vec<CString> {
-    std::env::args_os().filter_map(c_string).collect()
+/// From the kernel: the standard library knows them only if the program began in it, except with glibc.
+fn arguments() -> io::Result<Vec<CString>> {
+    let line = std::fs::read("/proc/self/cmdline");
+    let mut line = line.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    // The NUL that ends the last one: behind it there is no other.
+    line.pop();
+    let arguments = line.split(|&byte| byte == 0).map(|argument| OsString::from_vec(argument.to_vec()));
+    Ok(arguments.filter_map(c_string).collect())
 }
 
 fn environment() -> Vec<CString> {
@@ -159,8 +166,8 @@ fn restore_name() {
     if !is_number && !name.starts_with(MEMFD_PREFIX) {
         return;
     }
-    let program = std::env::args_os().next().unwrap_or_default();
-    let file_name = Path::new(&program).file_name().map(OsStrExt::as_bytes);
+    let program = arguments().ok().and_then(|arguments| arguments.into_iter().next()).unwrap_or_default();
+    let file_name = Path::new(OsStr::from_bytes(program.as_bytes())).file_name().map(OsStrExt::as_bytes);
     if let Some(Ok(name)) = file_name.map(CString::new) {
         // Only a name: nothing depends on it.
         let _ = rustix::thread::set_name(&name);

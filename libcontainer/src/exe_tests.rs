@@ -39,6 +39,12 @@ fn a_file_within_a_read_only_mount_does_not_count_but_a_read_only_mount_of_the_f
 }
 
 #[test]
+fn the_arguments_of_the_kernel_are_those_that_the_program_was_given() {
+    let given: Vec<CString> = std::env::args_os().filter_map(c_string).collect();
+    assert_eq!(arguments().unwrap(), given);
+}
+
+#[test]
 fn the_test_binary_is_not_sealed_and_the_error_says_what_to_do() {
     assert!(!is_sealed());
     let error = require_sealed().unwrap_err().to_string();

@@ -34,8 +34,14 @@ pub(crate) enum Token {
 }
 
 impl Arguments {
-    pub(crate) fn from_env() -> Self {
-        Self { parser: lexopt::Parser::from_env(), only_words: false, attached: None, flag: String::new() }
+    /// The first is the program's own name.
+    pub(crate) fn new(arguments: Vec<OsString>) -> Self {
+        Self {
+            parser: lexopt::Parser::from_iter(arguments),
+            only_words: false,
+            attached: None,
+            flag: String::new(),
+        }
     }
 
     /// `runc` if the executable was called by that name, else this program's own name.

@@ -18,13 +18,20 @@ mod signals;
 mod start;
 mod terminal;
 
+use std::ffi::OsString;
+
+/// musl's own gives memory back to the kernel at once and asks for it again.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 use cli::{Arguments, Globals, Request};
 use commands::{Command, Context};
 use failure::Failure;
 
 /// Reads the command line and does what it says; the exit code.
-fn run() -> u8 {
-    let mut arguments = Arguments::from_env();
+fn run(arguments: Vec<OsString>) -> u8 {
+    let mut arguments = Arguments::new(arguments);
     let program = arguments.program();
     match answer(program, &mut arguments) {
         Ok(code) => code,
@@ -38,7 +45,7 @@ fn run() -> u8 {
 /// The tests come with a start of their own and do not call this.
 #[cfg(test)]
 fn main() -> std::process::ExitCode {
-    run().into()
+    run(std::env::args_os().collect()).into()
 }
 
 /// What is shown of a failure, and the exit code.

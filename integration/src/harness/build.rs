@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::xtask::{build::static_binary, workspace};
+use crate::xtask::{self, build, workspace};
 
 /// The runtime under test.
 pub struct Runtime {
@@ -41,7 +41,7 @@ pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         let given = env::var_os("RUNTIME").or_else(|| env::var_os("RUNC_SHIM"));
-        let path = given.map_or_else(|| built("runc-shim"), PathBuf::from);
+        let path = given.map_or_else(|| built("runc-shim", build::shim), PathBuf::from);
         let path = path.canonicalize_existing();
         let name = path.file_name().expect("a file").to_string_lossy().into_owned();
         Runtime { path, name }
@@ -52,7 +52,9 @@ pub fn runtime() -> &'static Runtime {
 pub fn probe() -> &'static Path {
     static PROBE: OnceLock<PathBuf> = OnceLock::new();
     PROBE.get_or_init(|| {
-        env::var_os("PROBE").map_or_else(|| built("probe"), PathBuf::from).canonicalize_existing()
+        env::var_os("PROBE")
+            .map_or_else(|| built("probe", build::probe), PathBuf::from)
+            .canonicalize_existing()
     })
 }
 
@@ -83,7 +85,7 @@ impl Existing for PathBuf {
 }
 
 /// Under nextest every test is a process, so "once a run" is kept in a file, named after the runner that is our parent.
-fn built(package: &str) -> PathBuf {
+fn built(package: &str, build: fn() -> xtask::Result<PathBuf>) -> PathBuf {
     let target = workspace().join("target/static");
     fs::create_dir_all(&target).expect("target folder");
     let stamp_path = target.join(format!(".{package}-built-for"));
@@ -97,7 +99,7 @@ fn built(package: &str) -> PathBuf {
     {
         return path.into();
     }
-    let path = static_binary(package, package).unwrap_or_else(|error| panic!("building {package}: {error}"));
+    let path = build().unwrap_or_else(|error| panic!("building {package}: {error}"));
     fs::write(&stamp_path, format!("{run}\n{}", path.display())).expect("stamp");
     path
 }

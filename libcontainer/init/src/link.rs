@@ -3,6 +3,8 @@
 
 use crate::op::Op;
 use crate::output::Output;
+use crate::slot::Slot;
+use crate::sys::Handle;
 use crate::{Fault, Result, sys};
 
 /// One message.
@@ -10,7 +12,7 @@ use crate::{Fault, Result, sys};
 pub struct Record {
     /// [`Record::GO`], [`Record::DONE`] or [`Record::FAILED`].
     pub kind: u32,
-    /// Index of the plan's entry that it is about.
+    /// Index of the plan's entry that it is about; of a `Go` with a descriptor, the slot for that.
     pub index: u32,
     /// Number of an operation (see [`crate::op`]) if failed.
     pub op: u32,
@@ -34,6 +36,12 @@ impl Record {
     #[must_use]
     pub fn go() -> Self {
         Self { kind: Self::GO, index: 0, op: 0, errno: 0, pid: 0 }
+    }
+
+    /// As [`Self::go`], for a message that brings a descriptor for a slot.
+    #[must_use]
+    pub fn go_with(slot: Slot) -> Self {
+        Self { index: slot.0.into(), ..Self::go() }
     }
 
     pub(crate) fn done(index: u32) -> Self {
@@ -104,12 +112,24 @@ pub(crate) fn send(link: i32, record: Record, fd: Option<i32>) -> Result<()> {
     sys::send(link, &record.to_bytes(), fd)
 }
 
-/// Waits for `Go`. `false` means that the other end closed.
-pub(crate) fn await_go(link: i32) -> Result<bool> {
+/// What a waiting child hears.
+pub(crate) enum Heard {
+    /// `Go`, perhaps with a descriptor for a slot.
+    Go(Option<(Slot, Handle)>),
+    /// Nothing: the other end is closed.
+    Closed,
+}
+
+/// Waits for `Go`.
+pub(crate) fn await_go(link: i32) -> Result<Heard> {
     let mut bytes = [0; Record::SIZE];
-    match sys::receive(link, &mut bytes)? {
-        0 => Ok(false),
-        Record::SIZE if Record::from_bytes(&bytes).kind == Record::GO => Ok(true),
+    let (len, fd) = sys::receive(link, &mut bytes)?;
+    let record = Record::from_bytes(&bytes);
+    match len {
+        0 => Ok(Heard::Closed),
+        Record::SIZE if record.kind == Record::GO => {
+            Ok(Heard::Go(fd.map(|fd| (Slot(record.index as u16), fd))))
+        }
         _ => Err(Fault { op: Op::Receive, errno: libc::EPROTO }),
     }
 }

@@ -49,6 +49,10 @@ macro_rules! call {
 }
 
 pub(crate) mod job;
+mod socket;
+
+pub use socket::enter_new_network;
+pub(crate) use socket::{accept, loopback_up, receive, send};
 
 fn check(op: Op, result: c_long) -> Result<c_long> {
     if result >= 0 {
@@ -451,96 +455,19 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<()> {
     }
 }
 
-#[repr(C, align(8))]
-struct Rights {
-    header: [u64; 2],
-    fd: i32,
-    padding: i32,
-}
-
-/// `sendmsg(2)` without `SIGPIPE`, with a descriptor if there is one.
-pub fn send(socket: i32, bytes: &[u8], fd: Option<i32>) -> Result<()> {
-    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    // struct cmsghdr {length, level, type} of a 64-bit kernel, then one descriptor: 16 + 4 bytes, aligned to 8.
-    let kind = u64::from(libc::SCM_RIGHTS as u32);
-    let level = u64::from(libc::SOL_SOCKET as u32);
-    #[cfg(target_endian = "little")]
-    let second = level | kind << 32;
-    #[cfg(target_endian = "big")]
-    let second = level << 32 | kind;
-    let mut rights = Rights { header: [20, second], fd: fd.unwrap_or(-1), padding: 0 };
-    // SAFETY: msghdr is plain data, for which all-zero bytes are a value.
-    let mut message: libc::msghdr = unsafe { zeroed() };
-    message.msg_iov = from_mut(&mut part);
-    message.msg_iovlen = 1;
-    if fd.is_some() {
-        message.msg_control = from_mut(&mut rights).cast();
-        message.msg_controllen = size_of::<Rights>() as _;
-    }
-    // SAFETY: the kernel reads the message, its one part and its one control header, which all live here.
-    match unsafe { call!(Send, SYS_sendmsg, socket, from_ref(&message), libc::MSG_NOSIGNAL) }? {
-        len if len as usize == bytes.len() => Ok(()),
-        _ => Err(Fault { op: Op::Send, errno: libc::EIO }),
-    }
-}
-
-/// `recvfrom(2)`: bytes received, 0 when the other end is closed.
-pub fn receive(socket: i32, space: &mut [u8]) -> Result<usize> {
-    let none: *mut u8 = null_mut();
-    loop {
-        // SAFETY: the kernel writes at most space.len() bytes; the address is not asked for.
-        match unsafe { call!(Receive, SYS_recvfrom, socket, space.as_mut_ptr(), space.len(), 0, none, none) }
-        {
-            Err(Fault { errno: libc::EINTR, .. }) => {}
-            other => return other.map(|len| len as usize),
-        }
-    }
-}
-
-/// `accept4(2)`; close-on-exec.
-pub fn accept(listener: i32) -> Result<Handle> {
-    let none: *mut u8 = null_mut();
-    loop {
-        // SAFETY: given null pointers, the kernel writes no address.
-        match handle(unsafe { call!(Accept, SYS_accept4, listener, none, none, libc::SOCK_CLOEXEC) }) {
-            Err(Fault { errno: libc::EINTR | libc::ECONNABORTED, .. }) => {}
-            other => return other,
-        }
-    }
-}
-
-/// `socket(2)` of a UDP kind, for interface requests.
-pub fn inet_socket() -> Result<Handle> {
-    // SAFETY: no pointer is passed.
-    handle(unsafe { call!(Socket, SYS_socket, libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })
-}
-
 /// `ioctl(2)` on a structure.
 ///
 /// # Safety
 /// `T` must be the structure that `request` reads or writes.
-pub(crate) unsafe fn ioctl<T>(fd: i32, request: u64, argument: &mut T) -> Result<i32> {
+pub(crate) unsafe fn ioctl<T>(fd: i32, request: libc::Ioctl, argument: &mut T) -> Result<i32> {
     // SAFETY: by the contract above the kernel stays within `argument`.
     unsafe { call!(Ioctl, SYS_ioctl, fd, request, from_mut(argument)) }.map(|value| value as i32)
 }
 
 /// `ioctl(2)` with a number.
-pub(crate) fn ioctl_number(fd: i32, request: u64, argument: u64) -> Result<i32> {
-    // SAFETY: the requests used (TIOCSCTTY, TIOCGPTPEER) take a number, not a pointer.
+pub(crate) fn ioctl_number(fd: i32, request: libc::Ioctl, argument: u64) -> Result<i32> {
+    // SAFETY: the requests used (TIOCSCTTY, TIOCGPTPEER, SIOCGSKNS) take a number or nothing, not a pointer.
     unsafe { call!(Ioctl, SYS_ioctl, fd, request, argument) }.map(|value| value as i32)
-}
-
-/// Brings the interface `lo` up.
-pub fn loopback_up() -> Result<()> {
-    let socket = inet_socket()?;
-    // SAFETY: ifreq is plain data, for which all-zero bytes are a value.
-    let mut request: libc::ifreq = unsafe { zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
-        *to = *from as _;
-    }
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as i16;
-    // SAFETY: SIOCSIFFLAGS reads a struct ifreq.
-    unsafe { ioctl(socket.fd(), libc::SIOCSIFFLAGS, &mut request) }.map(drop)
 }
 
 /// Unlocks the terminal behind master side `fd`, sets its size if one is given; returns its number.

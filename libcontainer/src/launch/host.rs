@@ -48,6 +48,8 @@ impl Engine<'_> {
                 Some(handle) => self.lend(*slot, handle),
                 None => Err(Fault::Call("open", Errno::BADF)),
             },
+            HostStep::BeginNetwork => self.begin_network(),
+            HostStep::SendNetwork { slot } => self.send_network(*slot),
             HostStep::NotifyFolder { .. } => Ok(self.claimed()?.make_folder(planner::notify::FOLDER)?),
             HostStep::Gate => {
                 let gate = self.claimed()?.listen()?;

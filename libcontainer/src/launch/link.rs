@@ -3,9 +3,9 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 
-use libcontainer_init::{Message, Record};
+use libcontainer_init::{Message, Record, Slot};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::{self, Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -41,6 +41,11 @@ impl Link {
 
     pub(super) fn go(&self) -> io::Result<()> {
         send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL).map(drop)
+    }
+
+    /// As [`Self::go`]; a descriptor for a slot comes with it.
+    pub(super) fn go_with(&self, slot: Slot, fd: impl AsFd) -> io::Result<()> {
+        send_with(&self.0, &Record::go_with(slot).to_bytes(), fd)
     }
 
     /// Waits until there is something to hear; `false` if `process` has ended and nothing ever will. The link alone does
@@ -84,15 +89,19 @@ pub(crate) fn hear(socket: &OwnedFd) -> io::Result<Heard> {
     }
 }
 
-/// Sends a descriptor with a byte, as pidfd sockets get it.
-pub(super) fn send_fd(socket: &OwnedFd, fd: impl rustix::fd::AsFd) -> io::Result<()> {
+/// Sends a descriptor as pidfd sockets get it.
+pub(super) fn send_fd(socket: &OwnedFd, fd: impl AsFd) -> io::Result<()> {
+    send_with(socket, b"pidfd", fd)
+}
+
+fn send_with(socket: &OwnedFd, bytes: &[u8], fd: impl AsFd) -> io::Result<()> {
     let fds = [fd.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {
         return Err(Errno::NOBUFS);
     }
-    sendmsg(socket, &[IoSlice::new(b"pidfd")], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+    sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub(crate) mod link;
 pub(crate) mod listener;
 mod locked;
 mod net_devices;
+mod network;
 mod process;
 pub(crate) mod report;
 mod trees;
@@ -39,6 +40,7 @@ use crate::{Bundle, ContainerId, Error, Result};
 
 use link::{Heard, Link};
 use net_devices::NetDevices;
+use network::Network;
 
 /// What is executed, and on what.
 pub(crate) struct Launch<'a> {
@@ -92,6 +94,10 @@ struct Engine<'a> {
     joined_cgroup: Option<cgroup::Cgroups>,
     /// Descriptors for the child: its copies are made by the clone, ours are dropped after it.
     slots: BTreeMap<Slot, OwnedFd>,
+    /// The network namespace that is being made.
+    network: Option<Network>,
+    /// What goes to the child with the next `Go`, for it was made after the clone.
+    handover: Option<(Slot, OwnedFd)>,
     /// User namespaces that only hold maps, by number.
     id_namespaces: Vec<OwnedFd>,
     /// The root file system with the flags of its mounts locked, until it is lent.
@@ -133,6 +139,8 @@ fn execute(launch: Launch<'_>, stored: Stored, config: &[u8]) -> Result<(Stored,
         unit: None,
         joined_cgroup: None,
         slots: BTreeMap::new(),
+        network: None,
+        handover: None,
         id_namespaces: Vec::new(),
         locked_root: None,
         link: None,
@@ -241,17 +249,26 @@ impl Engine<'_> {
         self.link.as_ref().ok_or((index, Fault::Died("there is no child yet".into())))
     }
 
-    fn go(&self, index: usize) -> std::result::Result<(), Failure> {
-        self.link(index)?.go().map_err(|errno| (index, self.lost(errno)))
+    fn go(&mut self, index: usize) -> std::result::Result<(), Failure> {
+        self.say_go(index)?.map_err(|errno| (index, self.lost(errno)))
     }
 
     /// As [`Self::go`], before the child has said that its turn is over. One that failed in it is gone by now, perhaps;
     /// its last words are what the wait for the end of that turn hears.
-    fn go_ahead(&self, index: usize) -> std::result::Result<(), Failure> {
-        match self.link(index)?.go() {
+    fn go_ahead(&mut self, index: usize) -> std::result::Result<(), Failure> {
+        match self.say_go(index)? {
             Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
             Err(errno) => Err((index, Fault::Call("sendmsg", errno))),
         }
+    }
+
+    fn say_go(&mut self, index: usize) -> std::result::Result<rustix::io::Result<()>, Failure> {
+        let handover = self.handover.take();
+        let link = self.link(index)?;
+        Ok(match handover {
+            Some((slot, fd)) => link.go_with(slot, fd),
+            None => link.go(),
+        })
     }
 
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.

@@ -93,6 +93,7 @@ fn host_hint(step: &HostStep, operation: &str, errno: Errno) -> Option<&'static 
             "clone3",
             Errno::NOSPC,
         ) => Some(NAMESPACE_LIMIT),
+        (HostStep::SendNetwork { .. }, "unshare", Errno::NOSPC) => Some(NAMESPACE_LIMIT),
         (HostStep::LendTree(tree), ..) => tree_hint(tree, operation, errno),
         (HostStep::IdMaps { .. }, "write", Errno::PERM) => Some(
             "an id on the host's side is not the caller's to give: see /proc/self/uid_map and /proc/self/gid_map; \

@@ -22,6 +22,8 @@ pub(super) struct Build<'a> {
     pub(super) taken: Vec<(Tree, Option<String>)>,
     /// The trees of binds, by index in `/mounts`.
     binds: BTreeMap<usize, Slot>,
+    /// Where the network namespace is put that the host has yet to make.
+    pub(super) network: Option<Slot>,
     /// The maps of the user namespaces that are made for idmapped mounts, by number.
     id_namespaces: Vec<IdMaps>,
 }
@@ -38,6 +40,7 @@ impl<'a> Build<'a> {
             lent: VecDeque::new(),
             taken: Vec::new(),
             binds: BTreeMap::new(),
+            network: None,
             id_namespaces: Vec::new(),
         }
     }

@@ -236,6 +236,8 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::LendNamespace { path, kind, .. } => {
             format!("lend {} namespace {}", namespaces(*kind), path.display())
         }
+        HostStep::BeginNetwork => "begin to make net namespace, lo up".into(),
+        HostStep::SendNetwork { .. } => "send net namespace".into(),
         HostStep::NotifyFolder { path } => format!("make folder {}", path.display()),
         HostStep::Gate => "open gate for start".into(),
         HostStep::ConnectConsole { path } => format!("connect to console socket {}", path.display()),

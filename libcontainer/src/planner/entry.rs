@@ -180,6 +180,13 @@ pub enum HostStep {
         /// Where it is put.
         slot: Slot,
     },
+    /// Begins to make a network namespace with `lo` up, which is done beside all that follows.
+    BeginNetwork,
+    /// Waits for that namespace, which the child gets with the next `Go`.
+    SendNetwork {
+        /// Where it is put.
+        slot: Slot,
+    },
     /// Makes the folder for the socket of sd_notify(3), in the state folder.
     NotifyFolder {
         /// The folder.

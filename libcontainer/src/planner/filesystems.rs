@@ -5,8 +5,8 @@ use libcontainer_init::attr::MountAttr;
 use libcontainer_init::step::Filesystem;
 
 use super::build::Build;
-use super::long_options;
 use super::mounts::{now, pointer, propagation};
+use super::{long_options, namespaces};
 use crate::Result;
 use crate::spec::{Mount, MountKind};
 
@@ -53,8 +53,17 @@ pub(super) fn takes_target_mode(fstype: &str, options: &[Datum]) -> bool {
     fstype == "tmpfs" && options.iter().all(|(key, _)| key != "mode")
 }
 
+/// Whether a file system may belong to the network namespace of who mounts it, as sysfs and NFS do. Of these it is known
+/// that they do not.
+pub(super) fn may_show_network(fstype: &str) -> bool {
+    !matches!(fstype, "proc" | "tmpfs" | "ramfs" | "devpts" | "mqueue" | "cgroup" | "cgroup2" | "overlay")
+}
+
 pub(super) fn plan(build: &mut Build<'_>, mount: &Mount) -> Result<()> {
     let MountKind::Filesystem { fstype, .. } = &mount.kind else { return Ok(()) };
+    if may_show_network(fstype) {
+        namespaces::join_network(build);
+    }
     let strict = mount.is_at_kernel_folder();
     let options = match long_options::fit(fstype, options(build, mount), mount.index)? {
         long_options::Fitted::Values(options) => options,

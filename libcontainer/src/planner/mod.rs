@@ -118,6 +118,7 @@ fn verified(plan: Plan) -> Result<Plan> {
 fn make(request: &Request<'_>) -> Result<Plan> {
     let mut build = Build::new(request);
     build.host(HostStep::Claim { dir: request.options.state.clone() });
+    namespaces::begin_network(&mut build);
     let cgroup = cgroups::plan(&mut build)?;
     let groups = resctrl::plan(&mut build)?;
     rootfs::lend(&mut build, &cgroup.placement)?;

@@ -48,12 +48,12 @@ pub(super) fn enter(build: &mut Build<'_>, cgroup: cgroups::Planned, groups: Vec
     refuse_host_mounts(namespaces)?;
     let into_cgroup = cgroup.is_birthplace();
     let has_user = namespaces.user.membership != Membership::Host;
-    let joins = lent(build, Join::by_enter);
-    let through_enter = !joins.is_empty() || !build.request.config.time_offsets.is_empty();
+    let through_enter = through_enter(build);
     if !through_enter {
         let flags = flags(namespaces, true);
         build.clone(Actor::Init, flags, into_cgroup);
     } else {
+        let joins = lent(build, Join::by_enter);
         clone_through_enter(build, joins, into_cgroup);
     }
     let born = build.entries.len();
@@ -73,6 +73,11 @@ pub(super) fn enter(build: &mut Build<'_>, cgroup: cgroups::Planned, groups: Vec
     }
     join_and_unshare(build);
     Ok(())
+}
+
+/// Whether another process must come first.
+fn through_enter(build: &Build<'_>) -> bool {
+    !build.request.config.time_offsets.is_empty() || !lent(build, Join::by_enter).is_empty()
 }
 
 /// runc takes it as far as it can, which is not to the end: paths cannot be hidden, and every mount stays on the host.
@@ -117,10 +122,33 @@ fn join_and_unshare(build: &mut Build<'_>) {
     for join in lent(build, |join, user| !join.by_enter(user)) {
         build.init_for(join.step(), join.pointer.clone());
     }
-    let flags = flags(&build.request.config.namespaces, false);
+    let by_host = if build.network.is_some() { libc::CLONE_NEWNET as u32 } else { 0 };
+    let flags = flags(&build.request.config.namespaces, false) & !by_host;
     if flags != 0 {
         build.init_for(Step::Unshare { flags }, "/linux/namespaces");
     }
+}
+
+/// Begins with what takes the kernel longest. The container's user namespace would have to own it, `Enter` has turns of
+/// its own, and devices are moved into it before the mounts: there the child makes it.
+pub(super) fn begin_network(build: &mut Build<'_>) {
+    let config = build.request.config;
+    let by_host = config.namespaces.network.membership == Membership::New
+        && config.namespaces.user.membership == Membership::Host
+        && config.net_devices.is_empty()
+        && !through_enter(build);
+    if by_host {
+        build.host_for(HostStep::BeginNetwork, "/linux/namespaces");
+        build.network = Some(network_slot(&config.namespaces));
+    }
+}
+
+/// Joins the network namespace that the host makes, if that is still to be done. The later, the less is waited for it.
+pub(super) fn join_network(build: &mut Build<'_>) {
+    let Some(slot) = build.network.take() else { return };
+    build.host_for(HostStep::SendNetwork { slot }, "/linux/namespaces");
+    build.meanwhile();
+    build.init_for(Step::Join { slot, kind: libc::CLONE_NEWNET as u32 }, "/linux/namespaces");
 }
 
 fn oom_score(build: &Build<'_>) -> Option<i32> {
@@ -180,6 +208,12 @@ fn lent(build: &Build<'_>, chosen: impl Fn(&Join, &Membership) -> bool) -> Vec<J
         _ => None,
     });
     joins.filter(|join| chosen(join, &namespaces.user.membership)).collect()
+}
+
+/// The slot that it would have if it were joined by its path.
+fn network_slot(namespaces: &Namespaces) -> libcontainer_init::Slot {
+    let place = kinds(namespaces).iter().position(|(kind, _)| kind.flag == libc::CLONE_NEWNET);
+    libcontainer_init::slot::namespace(place.unwrap_or_default() as u16)
 }
 
 /// Lends the handles of every namespace that will be joined.

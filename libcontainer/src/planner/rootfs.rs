@@ -116,11 +116,12 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     if !options.no_new_keyring {
         keyring(build);
     }
-    if config.namespaces.network.membership == Membership::New {
+    if config.namespaces.network.membership == Membership::New && build.network.is_none() {
         build.init_for(Step::LoopbackUp, "/linux/namespaces");
     }
     attach_root(build)?;
     mounts::plan(build)?;
+    namespaces::join_network(build);
     notify::attach(build);
     devices::plan(build);
     hooks::before_pivot(build);

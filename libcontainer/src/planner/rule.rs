@@ -60,6 +60,8 @@ rules! {
     HiddenEarly: "a process is hidden from ptrace before it does anything in the container",
     OwnNames: "names are set in a uts namespace of the container",
     OwnNetwork: "network devices are moved and brought up in a network namespace of the container",
+    NetworkBegun: "the host begins to make a network namespace before it sends it",
+    NetworkFirst: "the network namespace that the host makes is joined before anything can show or change it",
     OwnMounts: "nothing is mounted before the mount namespace",
     PropagationFirst: "propagation is set before the first mount",
     RootOfContainer: "the root of a container is opened once, in its mount namespace",

@@ -65,6 +65,8 @@ fn what_the_host_makes_is_undone() {
         | HostStep::EnterCgroup { .. }
         | HostStep::LockMounts
         | HostStep::LendTree(_)
+        | HostStep::BeginNetwork
+        | HostStep::SendNetwork { .. }
         | HostStep::LendNamespace { .. } => false,
         // What a hook leaves, the hooks of `delete` take away, which an undone container runs too.
         HostStep::RunHook { .. } => false,

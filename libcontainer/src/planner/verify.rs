@@ -1,11 +1,12 @@
 //! The rules of [`Rule`], checked by walking a plan with an abstract state. Every plan is checked when it is made:
 //! it costs a microsecond, and a plan that breaks a rule is never executed.
 
+use libcontainer_init::step::Filesystem;
 use libcontainer_init::{Slot, Step, slot};
 
 use super::entry::{Action, Actor, Entry, HostStep, IdNamespace, Source, Template, Tree};
 use super::rule::{Rule, Violation};
-use super::{Plan, Purpose};
+use super::{Plan, Purpose, filesystems};
 use crate::cgroup::Devices;
 use crate::seccomp;
 use crate::spec::HookKind;
@@ -32,6 +33,17 @@ pub fn verify(plan: &Plan) -> Vec<Violation> {
 }
 
 const CLONE_NEWTIME: u32 = 0x80;
+
+fn mounts_with_network(plan: &Plan) -> Vec<usize> {
+    let entries = plan.entries.iter().enumerate();
+    let may_show = entries.filter(|(_, entry)| match entry.action {
+        Action::Child(Step::Mount { fs: Filesystem { fstype, .. }, .. } | Step::MountText { fstype, .. }) => {
+            filesystems::may_show_network(&plan.pool.show(fstype))
+        }
+        _ => false,
+    });
+    may_show.map(|(index, _)| index).collect()
+}
 
 /// What has happened up to an entry.
 #[derive(Default)]
@@ -70,6 +82,11 @@ struct World {
     just_cloned: bool,
     closed_fds: bool,
     hidden: bool,
+    /// Whether the host makes the container's network namespace.
+    network_is_sent: bool,
+    network_begun: bool,
+    /// Entries that mount what may belong to a network namespace.
+    shows_network: Vec<usize>,
     propagated: bool,
     root_attached: bool,
     pivoted: bool,
@@ -96,6 +113,8 @@ impl World {
             slots: vec![false; plan.slots],
             has_filter: !plan.filter.is_empty(),
             has_program: !plan.argv.is_empty(),
+            network_is_sent: has(|step| matches!(step, HostStep::SendNetwork { .. })),
+            shows_network: mounts_with_network(plan),
             has_cgroup_to_join: has(|step| matches!(step, HostStep::JoinCgroup)),
             // A caller that may make none leaves the container in its own.
             in_cgroup: !has(|step| {
@@ -154,6 +173,7 @@ impl World {
                     | HostStep::Limit(_)
                     | HostStep::IdMaps { .. }
                     | HostStep::OomScore { .. }
+                    | HostStep::SendNetwork { .. }
             )
         );
         self.require(!entry.meanwhile || (needs_nothing && self.has_child_at_work), Rule::Meanwhile);
@@ -203,6 +223,12 @@ impl World {
                 self.fill(tree.slot);
             }
             HostStep::LendNamespace { slot, .. } => self.fill(*slot),
+            HostStep::BeginNetwork => self.network_begun = true,
+            HostStep::SendNetwork { slot } => {
+                self.require(self.network_begun, Rule::NetworkBegun);
+                self.require(self.has_init && !self.has_enter, Rule::ProcessExists);
+                self.fill_once(*slot);
+            }
             HostStep::ConnectConsole { .. } => self.fill(slot::CONSOLE),
             HostStep::Gate => {
                 self.require(self.claimed, Rule::Claimed);
@@ -295,7 +321,16 @@ impl World {
         self.namespaces & flag as u32 != 0
     }
 
+    /// What needs a container's network must not find the host's.
+    fn network(&mut self, step: &Step) {
+        let needs = matches!(step, Step::Hook(_) | Step::ProcWrite { .. } | Step::Pivot | Step::MoveRoot)
+            || self.shows_network.contains(&self.index);
+        let has = !self.network_is_sent || self.owns(libc::CLONE_NEWNET);
+        self.require(has || !needs, Rule::NetworkFirst);
+    }
+
     fn child(&mut self, actor: Actor, step: &Step) {
+        self.network(step);
         self.closed_fds |= matches!(step, Step::CloseFds);
         self.hidden |= matches!(step, Step::Hide);
         let may_be_seen = actor == Actor::Enter || matches!(step, Step::CloseFds);
