@@ -8,21 +8,11 @@ use integration::harness::*;
 use integration::{differs_from, skip};
 use serde_json::json;
 
-/// The oldest kernel that can do it.
-const SINCE: (u32, u32) = (6, 15);
-
-fn kernel() -> (u32, u32) {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut numbers =
-        release.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse().unwrap());
-    (numbers.next().unwrap(), numbers.next().unwrap())
-}
-
 macro_rules! needs_kernel {
     () => {
         differs_from!("runc", "it mounts on the host, and refuses to hide paths there");
         differs_from!("crun", "it mounts on the host");
-        if kernel() < SINCE {
+        if !has_detached_mounts() {
             skip!("a tree of mounts that is attached nowhere needs Linux 6.15");
         }
     };
@@ -245,7 +235,7 @@ fn what_needs_a_mount_namespace_is_refused_by_name() {
 
 #[test]
 fn an_older_kernel_is_named_with_the_one_that_is_needed() {
-    if kernel() >= SINCE {
+    if has_detached_mounts() {
         skip!("this kernel can have a tree of mounts that is attached nowhere");
     }
     differs_from!("runc", "it mounts on the host");
