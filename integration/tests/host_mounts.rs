@@ -234,6 +234,18 @@ fn what_needs_a_mount_namespace_is_refused_by_name() {
 }
 
 #[test]
+fn it_is_not_joined_by_its_path() {
+    differs_from!("runc", "it makes the container's root that of every process there");
+    let stage = Stage::new();
+    for path in [stage.holder.namespace("mnt"), "/proc/self/ns/mnt".to_owned()] {
+        let error = stage.refused(|config| {
+            config.join("mount", &path);
+        });
+        assert!(error.contains("/path: this is the caller's own mount namespace"), "{error}");
+    }
+}
+
+#[test]
 fn an_older_kernel_is_named_with_the_one_that_is_needed() {
     if has_detached_mounts() {
         skip!("this kernel can have a tree of mounts that is attached nowhere");

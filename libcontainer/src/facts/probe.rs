@@ -218,10 +218,30 @@ fn namespaces(namespaces: &Namespaces) -> Result<BTreeMap<u32, OwnedFd>> {
                     format!("{pointer}: {} cannot be joined as a {name} namespace: {why}", path.display());
                 Error::new(ErrorKind::InvalidSpec { pointer: pointer.clone() }, message)
             })?;
+            if flag == libc::CLONE_NEWNS && is_own_mounts(&handle)? {
+                return Err(own_mounts(namespace.index));
+            }
             opened.insert(flag as u32, handle);
         }
     }
     Ok(opened)
+}
+
+fn is_own_mounts(handle: &OwnedFd) -> Result<bool> {
+    const OWN: &str = "/proc/thread-self/ns/mnt";
+    let own = stat(OWN).map_err(|errno| Error::os(format_args!("stat {OWN}"), errno))?;
+    let joined = fstat(handle).map_err(|errno| Error::os("fstat of the mount namespace", errno))?;
+    Ok((own.st_dev, own.st_ino) == (joined.st_dev, joined.st_ino))
+}
+
+/// The root of a mount namespace that is joined becomes the container's, for every process in it.
+fn own_mounts(index: usize) -> Error {
+    let pointer = format!("/linux/namespaces/{index}/path");
+    let message = format!(
+        "{pointer}: this is the caller's own mount namespace, which would have the container's root from then on (to share \
+         it, leave the mount namespace out)"
+    );
+    Error::new(ErrorKind::InvalidSpec { pointer }, message)
 }
 
 fn open_namespace(path: &Path, flag: i32) -> std::result::Result<OwnedFd, String> {
