@@ -184,19 +184,6 @@ fn a_mount_namespace_can_be_joined() {
 }
 
 #[test]
-fn the_hosts_mount_namespace_is_refused() {
-    let sandbox = Sandbox::new();
-    sandbox.configure(|config| {
-        config.without_namespace("mount");
-    });
-    let error = sandbox.with_bundle("create", &[]).output().exits_with(1).stderr();
-    if runtime().is_ours() {
-        assert!(error.contains("/linux/namespaces: ") && error.contains("mount namespace"), "{error}");
-    }
-    sandbox.assert_nothing_left();
-}
-
-#[test]
 fn clocks_are_set_in_every_kind_of_user_namespace() {
     let offsets = json!({ "monotonic": { "secs": 1000, "nanosecs": 5 }, "boottime": { "secs": 2000 } });
     let holder = holder();

@@ -558,16 +558,6 @@ on_hosts! {
 }
 
 #[test]
-fn without_a_new_mount_namespace_there_is_no_container() {
-    let sandbox = Sandbox::new();
-    sandbox.configure(|config| {
-        config.without_namespace("mount");
-    });
-    sandbox.with_bundle("create", &[]).output().exits_with(1);
-    sandbox.assert_nothing_left();
-}
-
-#[test]
 fn mounts_that_cannot_be_made_are_errors_that_name_them() {
     let cases = [
         (json!({ "type": "nosuchfs", "source": "x", "destination": "/tmp" }), "no such device"),

@@ -129,6 +129,9 @@ limits! {
     the_oom_killer_switched_off on v1: ["memory", "memory"], "memory",
         { "disableOOMKiller": true } => { "limit": 64 << 20 },
         file("memory.oom_control", "oom_kill_disable 1", "oom_kill_disable 1"), none();
+    the_limit_of_tcp_buffers on v1: ["memory", "memory"], "memory",
+        { "kernelTCP": 16 << 20 } => { "kernelTCP": 32 << 20 },
+        file("memory.kmem.tcp.limit_in_bytes", 16 << 20, 32 << 20), none();
     the_weight_of_cpus on v1 v2: ["cpu", "cpu"], "cpu",
         { "shares": 512 } => { "shares": 2048 },
         file("cpu.shares", 512, 2048), file("cpu.weight", 59, 174);

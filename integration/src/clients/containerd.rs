@@ -73,12 +73,12 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     report
 }
 
-fn log(stage: &Stage) -> PathBuf {
+pub(super) fn log(stage: &Stage) -> PathBuf {
     stage.folder().join("containerd.log")
 }
 
 /// Starts the daemon and waits until it answers. It ends with the stage.
-fn start(stage: &Stage) -> Result<Child> {
+pub(super) fn start(stage: &Stage) -> Result<Child> {
     let log = log(stage);
     let output = File::options().create(true).append(true).open(&log);
     let output = output.map_err(Error::io("cannot create a log"))?;

@@ -1,10 +1,12 @@
-//! `cargo xtask clients`: drives the runtime by Debian's containerd, Docker and Podman.
+//! `cargo xtask clients`: drives the runtime by Debian's containerd (by `ctr` and as Kubernetes does), Docker and Podman.
 //!
 //! Each check runs with Debian's runc too, as the control: what passes with runc must pass with ours. After each check
 //! nothing may be left: no container, process, mount or cgroup.
 
+mod archive;
 mod basics;
 mod containerd;
+mod cri;
 mod docker;
 mod engine;
 mod image;
@@ -26,24 +28,36 @@ use crate::xtask::{Error, Result, build, is_root, packages};
 use image::Image;
 use stage::Stage;
 
-/// What is installed for the clients: busybox makes the image, tini reaps what daemons leave behind.
-pub const PACKAGES: [&str; 7] =
-    ["busybox-static", "containerd", "docker.io", "iproute2", "podman", "runc", "tini"];
+/// What is installed for the clients: busybox makes the image, Python calls what has no program of its own, tini reaps
+/// what daemons leave behind.
+pub const PACKAGES: [&str; 9] = [
+    "busybox-static",
+    "containerd",
+    "docker.io",
+    "iproute2",
+    "podman",
+    "python3-grpcio",
+    "python3-protobuf",
+    "runc",
+    "tini",
+];
 
 /// A container manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Client {
     Containerd,
+    Cri,
     Docker,
     Podman,
 }
 
 impl Client {
-    const ALL: [Self; 3] = [Self::Containerd, Self::Docker, Self::Podman];
+    const ALL: [Self; 4] = [Self::Containerd, Self::Cri, Self::Docker, Self::Podman];
 
     fn name(self) -> &'static str {
         match self {
             Self::Containerd => "containerd",
+            Self::Cri => "cri",
             Self::Docker => "docker",
             Self::Podman => "podman",
         }
@@ -179,6 +193,7 @@ fn drive(client: Client, setup: &Setup, options: &Options) -> Result<Report> {
     let stage = Arc::new(Stage::open(&name)?);
     match client {
         Client::Containerd => containerd::drive(&stage, setup, options),
+        Client::Cri => cri::drive(&stage, setup, options),
         Client::Docker => docker::drive(&stage, setup, options),
         Client::Podman => podman::drive(&stage, setup, options),
     }

@@ -64,6 +64,23 @@ impl Host {
     }
 }
 
+/// The first two numbers of the kernel's version.
+#[must_use]
+pub fn kernel() -> (u32, u32) {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    let mut numbers = release
+        .split(|letter: char| !letter.is_ascii_digit())
+        .map(|number| number.parse().expect("a number"));
+    (numbers.next().expect("a number"), numbers.next().expect("a number"))
+}
+
+/// Whether the kernel attaches mounts to a tree that is attached nowhere, without which no container can be in the host's
+/// mount namespace.
+#[must_use]
+pub fn has_detached_mounts() -> bool {
+    kernel() >= (6, 15)
+}
+
 fn hierarchies() -> Vec<(String, PathBuf)> {
     let hierarchy = |line: &str| {
         let (before, after) = line.split_once(" - ")?;

@@ -21,7 +21,9 @@ pub use console::Console;
 pub use container::Container;
 pub use embed::{Embedder, again, alone, alone_for, reap_all};
 pub use holder::Holder;
-pub use host::{Host, cgroups_named, processes_of, wait_until_gone, wait_until_only};
+pub use host::{
+    Host, cgroups_named, has_detached_mounts, kernel, processes_of, wait_until_gone, wait_until_only,
+};
 pub use invocation::{Invocation, Output, PATIENCE, Running};
 pub use report::{Report, errnos};
 pub use sandbox::Sandbox;

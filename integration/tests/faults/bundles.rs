@@ -25,6 +25,20 @@ pub(super) fn user_namespace() -> Sandbox {
     sandbox
 }
 
+/// In the host's mount namespace, with a volume and all that is changed after it was mounted.
+pub(super) fn host_mounts() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.file("volume");
+    fs::create_dir(&folder).unwrap();
+    sandbox.configure(|config| {
+        config.probe(&["exit", "7"]).without_namespace("mount");
+        config.bind(folder, "/tmp", &["rbind", "ro"]);
+        config.mount(json!({ "type": "tmpfs", "source": "tmpfs", "destination": "/home" }));
+        config.mount(json!({ "destination": "/home", "options": ["remount", "ro"] }));
+    });
+    sandbox
+}
+
 /// Joins what only a process between the host and the container can join.
 pub(super) fn joined() -> (Sandbox, Holder) {
     let holder = Holder::new(&["--pid", "--fork", "--time", "--net", "--uts"]);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use integration::harness::*;
+use integration::skip;
 use libcontainer::planner::{Action, Entry, HostStep, Injection, Plan};
 use libcontainer::{Container, Delete, ErrorKind, ExecOptions, ExitStatus, Runtime, Stdio};
 use serde_json::{Value, json};
@@ -134,6 +135,16 @@ fn fail_on_v2() {
 fn fail_in_a_user_namespace() {
     alone_for(PATIENCE, Host::Native, "exec::fail_in_a_user_namespace", || {
         fails_at_every_step(&bundles::user_namespace());
+    });
+}
+
+#[test]
+fn fail_in_the_mount_namespace_of_the_host() {
+    alone_for(PATIENCE, Host::Native, "exec::fail_in_the_mount_namespace_of_the_host", || {
+        if !has_detached_mounts() {
+            skip!("a tree of mounts that is attached nowhere needs Linux 6.15");
+        }
+        fails_at_every_step(&bundles::host_mounts());
     });
 }
 

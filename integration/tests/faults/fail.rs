@@ -103,6 +103,16 @@ fn a_plan_with_a_user_namespace() {
 }
 
 #[test]
+fn a_plan_in_the_mount_namespace_of_the_host() {
+    alone(Host::Native, "fail::a_plan_in_the_mount_namespace_of_the_host", || {
+        if !has_detached_mounts() {
+            skip!("a tree of mounts that is attached nowhere needs Linux 6.15");
+        }
+        fails_at_every_step(&bundles::host_mounts());
+    });
+}
+
+#[test]
 fn a_plan_with_joined_namespaces() {
     alone(Host::Native, "fail::a_plan_with_joined_namespaces", || {
         let (sandbox, _holder) = bundles::joined();

@@ -1,6 +1,7 @@
 //! The child is killed before every step that follows its birth.
 
 use integration::harness::*;
+use integration::skip;
 use libcontainer::Error;
 use libcontainer::planner::{Action, Actor, Entry, HostStep, Injection, Plan};
 
@@ -85,6 +86,16 @@ fn the_default_plan_of_run() {
 fn a_plan_with_a_user_namespace() {
     let test = "kill_child::a_plan_with_a_user_namespace";
     alone(Host::Native, test, || is_killed_before_every_step(&bundles::user_namespace()));
+}
+
+#[test]
+fn a_plan_in_the_mount_namespace_of_the_host() {
+    alone(Host::Native, "kill_child::a_plan_in_the_mount_namespace_of_the_host", || {
+        if !has_detached_mounts() {
+            skip!("a tree of mounts that is attached nowhere needs Linux 6.15");
+        }
+        is_killed_before_every_step(&bundles::host_mounts());
+    });
 }
 
 #[test]

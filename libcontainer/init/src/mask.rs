@@ -8,7 +8,7 @@ use crate::program::{CText, Program, Text};
 use crate::resolve;
 use crate::slot::{EMPTY, NULL, ROOT, Slot};
 use crate::sys::{self, Handle};
-use crate::{Fault, Result};
+use crate::{Fault, Result, mount};
 
 /// Major and minor of `/dev/null`.
 const NULL_DEVICE: (u32, u32) = (1, 3);
@@ -63,7 +63,5 @@ fn null_device(program: &Program<'_>) -> Result<Handle> {
 
 pub(crate) fn read_only(program: &Program<'_>, path: Text) -> Result<()> {
     let Some(place) = find(program, path)? else { return Ok(()) };
-    let tree = sys::open_tree(place.fd(), THIS, CLONE | libc::AT_RECURSIVE as u32)?;
-    sys::mount_setattr(tree.fd(), true, &MountAttr { set: attr::RDONLY, ..MountAttr::default() })?;
-    sys::move_mount(tree.fd(), place.fd())
+    mount::cover_place(&place, &MountAttr { set: attr::RDONLY, ..MountAttr::default() }, true)
 }

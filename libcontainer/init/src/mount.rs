@@ -167,6 +167,21 @@ pub(crate) fn attributes(
     sys::mount_setattr(mount.fd(), recursive, attr)
 }
 
+pub(crate) fn cover(program: &Program<'_>, target: Text, attr: &MountAttr, recursive: bool) -> Result<()> {
+    let place = resolve::open(program.slot(ROOT)?, program.text(target)?, O_PATH)?;
+    // Of anything but a mount this is an error, as changing it would be.
+    sys::fspick(place.fd())?;
+    cover_place(&place, attr, recursive)
+}
+
+/// Puts a copy of what is at a place, and of all mounts below it, over it, with its attributes changed.
+pub(crate) fn cover_place(place: &Handle, attr: &MountAttr, recursive: bool) -> Result<()> {
+    let whole = libc::OPEN_TREE_CLONE | libc::AT_RECURSIVE as u32;
+    let copy = sys::open_tree(place.fd(), CText::literal(c""), whole)?;
+    sys::mount_setattr(copy.fd(), recursive, attr)?;
+    sys::move_mount(copy.fd(), place.fd())
+}
+
 /// Opens the place of a mount. A strict place (`/proc`, `/sys`) must be reached without a symlink and be a folder:
 /// otherwise an image could have the mount elsewhere, and what is later written below it with it.
 fn place(root: i32, target: CText<'_>, file: bool, strict: bool) -> Result<Handle> {

@@ -58,6 +58,13 @@ pub(crate) fn pivot(program: &Program<'_>) -> Result<()> {
     sys::chdir(ROOT_PATH)
 }
 
+/// No path leads from the tree up to the host: its top has no parent.
+pub(crate) fn change_root(program: &Program<'_>) -> Result<()> {
+    sys::fchdir(program.slot(ROOT)?)?;
+    sys::chroot_here()?;
+    sys::chdir(ROOT_PATH)
+}
+
 pub(crate) fn move_root(program: &Program<'_>) -> Result<()> {
     let root = program.slot(ROOT)?;
     let top = sys::openat2(libc::AT_FDCWD, ROOT_PATH, libc::O_PATH | libc::O_DIRECTORY, 0)?;

@@ -178,6 +178,7 @@ impl<'a> Context<'_, 'a> {
             Step::Attributes { target, ref attr, recursive } => {
                 mount::attributes(program, target, attr, recursive)
             }
+            Step::Cover { target, ref attr, recursive } => mount::cover(program, target, attr, recursive),
             Step::Node { path, mode, device, uid, gid } => {
                 device::node(program, &mut self.parent, &device::Node { path, mode, device, uid, gid })
             }
@@ -187,6 +188,7 @@ impl<'a> Context<'_, 'a> {
             }
             Step::Pivot => pivot::pivot(program),
             Step::MoveRoot => pivot::move_root(program),
+            Step::ChangeRoot => pivot::change_root(program),
             Step::Mask { path } => mask::mask(program, path),
             Step::ReadOnly { path } => mask::read_only(program, path),
             _ => return None,

@@ -185,6 +185,16 @@ pub enum Step {
         /// Whether the mounts below change too.
         recursive: bool,
     },
+    /// The same in a tree that is attached nowhere, of which the kernel changes the top alone: covers the mount with a
+    /// copy of it and all below it, which is changed first.
+    Cover {
+        /// Where.
+        target: Text,
+        /// What.
+        attr: MountAttr,
+        /// Whether the mounts below change too.
+        recursive: bool,
+    },
     /// Makes a device node or FIFO.
     Node {
         /// Where.
@@ -227,6 +237,8 @@ pub enum Step {
     Pivot,
     /// Instead of [`Step::Pivot`], for a root on a ramdisk: moves the mount to `/` and `chroot`s.
     MoveRoot,
+    /// Instead of [`Step::Pivot`], for a root that is attached nowhere: `chroot`s into it.
+    ChangeRoot,
     /// Sets the host name.
     Hostname {
         /// To this.

@@ -38,7 +38,6 @@ pub use freezer::{freeze, is_frozen, thaw};
 pub use handles::{Cgroups, open_unified};
 pub(crate) use layout::unescape;
 pub use layout::{Hierarchy, Layout, LayoutKind, Unified};
-pub(crate) use limits::KERNEL_MEMORY;
 pub use limits::{
     BlockIo, Bound, Cpu, Cpuset, DeviceNumber, DeviceWeight, HugePages, InterfacePriority, Limits, Memory,
     Network, Rdma, Throttle, ThrottleKind, UnifiedFile,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::create::enable;
 use super::limits::{Bound, Limits, pointer};
 use super::systemd::{self, Unit};
+use super::writes::Ignored;
 use super::{CgroupError, Cgroups, Placement, Want, Write, detect, devices, place, writes};
 
 /// What v1 reads back where memory is not limited: the largest number of pages, of whatever size, in bytes.
@@ -26,6 +27,9 @@ pub fn update(dirs: &[PathBuf], unit: Option<&Unit>, mut limits: Limits) -> Resu
         limits = systemd::rounded(&limits);
     }
     let mut writes = writes(&limits, &layout)?;
+    for Ignored { pointer, reason } in &writes.ignored {
+        tracing::warn!("{pointer}: {reason}");
+    }
     completed.iter().for_each(|completed| completed.blame(&mut writes.early));
     let rules = match limits.devices.is_empty() {
         true => None,

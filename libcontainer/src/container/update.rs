@@ -79,9 +79,6 @@ impl Container {
             status => return Err(wrong_status("update", self.id(), status)),
         }
         let limits = Limits::new(Some(&update.resources))?;
-        for pointer in &limits.memory.ignored {
-            tracing::warn!("{pointer}: {}", cgroup::KERNEL_MEMORY);
-        }
         let schemata = update.schemata()?;
         let root = if schemata.is_empty() { None } else { Some(resctrl_root()?) };
         let has_limits = limits != Limits::default();

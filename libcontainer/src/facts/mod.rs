@@ -72,6 +72,9 @@ pub struct Facts {
     /// The resctrl file system, if there is one; asked only if the configuration has an `/linux/intelRdt`.
     #[serde(default)]
     pub resctrl: Option<crate::resctrl::Resctrl>,
+    /// The kernel's version; asked only of a host whose mount namespace is the container's.
+    #[serde(default)]
+    pub kernel: Option<(u32, u32)>,
     /// The systemd that is to make the cgroup, if one is.
     #[serde(default)]
     pub systemd: Option<Systemd>,

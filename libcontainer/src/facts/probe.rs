@@ -16,7 +16,9 @@ use super::{Facts, Handles, PathFact, Purpose, Source, Unprivileged, network, re
 use crate::cgroup::systemd::{Manager, Systemd};
 use crate::cgroup::{self, Layout};
 use crate::spec::{Config, Membership, MountKind, Namespaces};
+use crate::sys::file::read_bounded;
 use crate::sys::namespace;
+use crate::sys::procfs::Procfs;
 use crate::{Error, ErrorKind, Result};
 
 /// Asks the host what the planner needs to know for `config`; `by_systemd` if systemd is to make the cgroup.
@@ -66,9 +68,30 @@ pub fn probe(config: &Config, purpose: Purpose, by_systemd: bool) -> Result<(Fac
         resctrl: resctrl::resctrl(config)?,
         joins_own_network: network::joins_own(config, &handles.namespaces)?,
         systemd,
+        kernel: kernel(&config.namespaces)?,
         container: None,
     };
     Ok((facts, handles))
+}
+
+/// The kernel's version, if it matters.
+fn kernel(namespaces: &Namespaces) -> Result<Option<(u32, u32)>> {
+    if namespaces.mount.membership != Membership::Host {
+        return Ok(None);
+    }
+    const RELEASE: &str = "sys/kernel/osrelease";
+    let failed = |errno| Error::os(format_args!("read /proc/{RELEASE}"), errno);
+    let file = Procfs::open()?.open_file(RELEASE, OFlags::RDONLY).map_err(failed)?;
+    Ok(version(&read_bounded(file, RELEASE_LIMIT).map_err(failed)?))
+}
+
+/// The kernel keeps 64 bytes for it.
+const RELEASE_LIMIT: usize = 256;
+
+/// The first two numbers of a release such as `6.1.0-42-amd64`.
+fn version(release: &[u8]) -> Option<(u32, u32)> {
+    let mut numbers = std::str::from_utf8(release).ok()?.split(|letter: char| !letter.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// The host's systemd is root's; everybody else has one of their own. Root of a user namespace is not root to it.
@@ -195,10 +218,30 @@ fn namespaces(namespaces: &Namespaces) -> Result<BTreeMap<u32, OwnedFd>> {
                     format!("{pointer}: {} cannot be joined as a {name} namespace: {why}", path.display());
                 Error::new(ErrorKind::InvalidSpec { pointer: pointer.clone() }, message)
             })?;
+            if flag == libc::CLONE_NEWNS && is_own_mounts(&handle)? {
+                return Err(own_mounts(namespace.index));
+            }
             opened.insert(flag as u32, handle);
         }
     }
     Ok(opened)
+}
+
+fn is_own_mounts(handle: &OwnedFd) -> Result<bool> {
+    const OWN: &str = "/proc/thread-self/ns/mnt";
+    let own = stat(OWN).map_err(|errno| Error::os(format_args!("stat {OWN}"), errno))?;
+    let joined = fstat(handle).map_err(|errno| Error::os("fstat of the mount namespace", errno))?;
+    Ok((own.st_dev, own.st_ino) == (joined.st_dev, joined.st_ino))
+}
+
+/// The root of a mount namespace that is joined becomes the container's, for every process in it.
+fn own_mounts(index: usize) -> Error {
+    let pointer = format!("/linux/namespaces/{index}/path");
+    let message = format!(
+        "{pointer}: this is the caller's own mount namespace, which would have the container's root from then on (to share \
+         it, leave the mount namespace out)"
+    );
+    Error::new(ErrorKind::InvalidSpec { pointer }, message)
 }
 
 fn open_namespace(path: &Path, flag: i32) -> std::result::Result<OwnedFd, String> {
@@ -268,4 +311,19 @@ fn owned_by_joined_user(namespaces: &BTreeMap<u32, OwnedFd>) -> BTreeSet<u32> {
     let others = namespaces.iter().filter(|(kind, _)| **kind != user);
     let owned = others.filter(|(_, handle)| is_below(handle));
     owned.map(|(kind, _)| *kind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn a_version_is_the_first_two_numbers_of_the_release() {
+        let known = [("6.18.44-fc-v595\n", (6, 18)), ("5.14.0-1.el9.x86_64", (5, 14)), ("7.0-rc1", (7, 0))];
+        for (release, expected) in known {
+            assert_eq!(version(release.as_bytes()), Some(expected), "{release}");
+        }
+        assert_eq!(version(b"6"), None);
+        assert_eq!(version(b"next"), None);
+    }
 }

@@ -64,6 +64,7 @@ impl Engine<'_> {
                 Ok(())
             }
             HostStep::StartUnit(scope) => self.start_unit(scope),
+            HostStep::LendRoot => self.lend_root(),
             HostStep::LendContainer => self.lend_container(),
             HostStep::LendStreams => self.lend_streams(),
             HostStep::OpenCgroup { dirs } => {
@@ -183,6 +184,12 @@ impl Engine<'_> {
     fn lend_container(&mut self) -> Result<()> {
         let container = self.launch.handles.container.take().ok_or(Fault::Call("pidfd_open", Errno::BADF))?;
         self.lend(slot::CONTAINER, container.into_pidfd())
+    }
+
+    fn lend_root(&mut self) -> Result<()> {
+        let container = self.launch.handles.container.as_ref();
+        let root = container.ok_or(Fault::Call("pidfd_open", Errno::BADF))?.root()?;
+        self.lend(slot::ROOT, root)
     }
 
     fn lend_streams(&mut self) -> Result<()> {

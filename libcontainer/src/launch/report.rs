@@ -147,7 +147,7 @@ fn hint(entry: &Entry, operation: &str, errno: Errno) -> Option<&'static str> {
             Some("the machine or the cpuset does not have these memory nodes, or the kernel not this mode")
         }
         (Step::Attributes { .. }, "mount_setattr", Errno::INVAL)
-        | (Step::Reconfigure { .. }, "fspick", _) => {
+        | (Step::Reconfigure { .. } | Step::Cover { .. }, "fspick", _) => {
             Some("nothing is mounted there: only a mount can be changed")
         }
         (Step::Attributes { .. }, "mount_setattr", Errno::PERM) => Some(LOCKED),

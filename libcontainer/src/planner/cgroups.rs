@@ -34,13 +34,10 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     let config = build.request.config;
     let layout = &build.request.facts.cgroup;
     let limits = Limits::new(config.resources.as_ref())?;
-    for pointer in &limits.memory.ignored {
-        build.warn(*pointer, cgroup::KERNEL_MEMORY);
-    }
     if let Some(systemd) = &build.request.facts.systemd {
         return with_unit(build, layout, systemd, &limits);
     }
-    let writes = cgroup::writes(&limits, layout)?;
+    let writes = written(build, &limits)?;
     if build.request.facts.cgroup_denied {
         return without(&writes);
     }
@@ -54,6 +51,15 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<Planned> {
     }
     let devices = cgroup::devices(&limits.devices, layout)?;
     Ok(Planned { placement, unit: None, late: writes.late, devices })
+}
+
+/// What is to be written, with a warning of what is not.
+fn written(build: &mut Build<'_>, limits: &Limits) -> Result<Writes> {
+    let writes = cgroup::writes(limits, &build.request.facts.cgroup)?;
+    for ignored in &writes.ignored {
+        build.warn(ignored.pointer, ignored.reason);
+    }
+    Ok(writes)
 }
 
 fn delegate(build: &mut Build<'_>) {
@@ -118,7 +124,7 @@ fn with_unit(build: &mut Build<'_>, layout: &Layout, systemd: &Systemd, limits: 
     // The controllers are systemd's to enable.
     let step = HostStep::CreateCgroup { placement: placement.clone(), controllers: Controllers::default() };
     build.host_for(step, POINTER);
-    let writes = cgroup::writes(limits, layout)?;
+    let writes = written(build, limits)?;
     let scope =
         ScopeUnit { unit, properties, placement: placement.clone(), controllers: writes.controllers(layout) };
     let devices = cgroup::devices(&limits.devices, layout)?;

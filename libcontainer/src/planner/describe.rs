@@ -93,7 +93,8 @@ impl Plan {
                 | Step::MountText { target, .. }
                 | Step::Reconfigure { target, .. }
                 | Step::Attach { target, .. }
-                | Step::Attributes { target, .. },
+                | Step::Attributes { target, .. }
+                | Step::Cover { target, .. },
             ) => *target,
             Action::Child(Step::Cwd { path, .. } | Step::CwdAgain { path } | Step::Node { path, .. }) => {
                 *path
@@ -115,6 +116,7 @@ impl Plan {
             Step::Join { kind, .. } => format!("join {} namespace", namespaces(kind)),
             Step::JoinProcess { kinds, .. } => format!("join {} of the container", namespaces(kinds)),
             Step::OpenRoot => "open the container's root".into(),
+            Step::ChangeRoot => "chroot to the container's root".into(),
             Step::Unshare { flags } => format!("unshare {}", namespaces(flags)),
             Step::CloneInit { flags } => format!("clone init {{{}}}", namespaces(flags)),
             Step::BecomeRoot => "become 0:0 of the user namespace".into(),
@@ -151,6 +153,10 @@ impl Plan {
             Step::Attributes { target, ref attr, recursive } => {
                 let all = if recursive { " and all below" } else { "" };
                 format!("set {} on {}{all}", attributes(attr), show(target))
+            }
+            Step::Cover { target, ref attr, recursive } => {
+                let all = if recursive { " for all of it" } else { "" };
+                format!("cover {} with a copy of it, {}{all}", show(target), attributes(attr))
             }
             Step::Node { path, mode, device: (major, minor), uid, gid } => {
                 let kind = match mode & libc::S_IFMT {
@@ -248,6 +254,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         HostStep::StartUnit(scope) => describe_scope::start(scope),
         HostStep::Limit(write) => format!("write {:?} to {}", write.value, write.file),
         HostStep::Devices(devices) => device_policy(devices),
+        HostStep::LendRoot => "lend the container's root".into(),
         HostStep::LendContainer => "lend the container's process".into(),
         HostStep::LendStreams => "lend the standard streams".into(),
         HostStep::OpenCgroup { dirs } => format!("open cgroup {}", first_of(dirs)),

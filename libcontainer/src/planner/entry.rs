@@ -208,6 +208,8 @@ pub enum HostStep {
     },
     /// Lends the first process of the container that a program is executed in.
     LendContainer,
+    /// Lends the root of that process, to which its mount namespace does not lead: that is the host's.
+    LendRoot,
     /// Lends what the program gets as its standard streams.
     LendStreams,
     /// Opens the cgroups of that container, or cgroups below them.

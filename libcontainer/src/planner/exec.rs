@@ -12,7 +12,7 @@ use super::build::Build;
 use super::entry::{Actor, HostStep};
 use super::process::{Cwd, become_program, become_user};
 use super::request::{Request, SubCgroup};
-use super::{Plan, Purpose, finished, resctrl, rootfs, scheduling};
+use super::{Plan, Purpose, finished, host_mounts, resctrl, rootfs, scheduling};
 use crate::facts::{Container, Member};
 use crate::spec::{Membership, Process};
 use crate::{Error, ErrorKind, Result};
@@ -35,6 +35,9 @@ fn lend(build: &mut Build<'_>, container: &Container) -> Result<()> {
     let options = build.request.options;
     if rootfs::program_needs_proc(build.request.config) {
         build.host(HostStep::LendProc);
+    }
+    if host_mounts::applies(build.request.config) {
+        build.host(HostStep::LendRoot);
     }
     build.host(HostStep::LendContainer);
     let dirs = places(&container.cgroups, &options.sub_cgroups)?;
@@ -69,7 +72,10 @@ fn enter(build: &mut Build<'_>, container: &Container, process: &Process) {
         build.meanwhile();
     }
     build.enter(Step::Hide, None);
-    build.enter(Step::JoinProcess { slot: slot::CONTAINER, kinds: container.namespaces }, None);
+    // A container may have none but the caller's.
+    if container.namespaces != 0 {
+        build.enter(Step::JoinProcess { slot: slot::CONTAINER, kinds: container.namespaces }, None);
+    }
     build.enter(Step::CloneInit { flags: 0 }, None);
     build.host(HostStep::Adopt);
 }
@@ -97,7 +103,7 @@ fn settle(build: &mut Build<'_>, process: &Process) {
     if config.namespaces.user.membership != Membership::Host {
         build.init(Step::BecomeRoot);
     }
-    build.init(Step::OpenRoot);
+    build.init(if host_mounts::applies(config) { Step::ChangeRoot } else { Step::OpenRoot });
     match &process.exec_affinity.last {
         Some(cpus) => {
             let cpus = scheduling::mask(build, cpus);

@@ -14,6 +14,7 @@ mod exec;
 mod filesystems;
 mod hooks;
 mod host_made;
+mod host_mounts;
 mod idmap;
 #[cfg(feature = "fault-injection")]
 mod inject;

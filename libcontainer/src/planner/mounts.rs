@@ -9,7 +9,7 @@ use libcontainer_init::{Step, slot};
 use super::build::Build;
 use super::entry::{Source, Tree};
 use super::rootfs::{flag, namespace_propagation};
-use super::{filesystems, host_made, mount_ids};
+use super::{filesystems, host_made, host_mounts, mount_ids};
 use crate::cgroup::{Hierarchy, Placement};
 use crate::error::describe_errno;
 use crate::facts::PathFact;
@@ -69,7 +69,7 @@ pub(super) fn pointer(mount: &Mount) -> String {
 /// A tree with the attributes of `mount`. It starts as what the namespace is to the host, and a shared mount on top
 /// of that has peers of its own.
 pub(super) fn bind(build: &Build<'_>, mount: &Mount) -> Tree {
-    let namespace = namespace_propagation(build.request.config.rootfs_propagation);
+    let namespace = namespace_propagation(build.request.config);
     let base = if namespace == libc::MS_SHARED { 0 } else { namespace };
     let asked = mount.propagation.map(|propagation| (flag(propagation.kind), propagation.recursive));
     let mut all = MountAttr { propagation: base, ..attributes(mount.recursive) };
@@ -123,8 +123,8 @@ fn attach(build: &mut Build<'_>, mount: &Mount, file: bool) {
 /// Changes what is named and leaves the rest as it is, as mount(8) does: other flags of what is mounted there may be
 /// locked, or what makes it safe.
 fn remount(build: &mut Build<'_>, mount: &Mount, data: &[(String, Option<String>)]) {
-    let target = build.pool.text(&mount.destination);
     if !data.is_empty() {
+        let target = build.pool.text(&mount.destination);
         let data = data.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
         let config = build.pool.config(data);
         build.init_for(Step::Reconfigure { config, target }, pointer(mount));
@@ -134,7 +134,7 @@ fn remount(build: &mut Build<'_>, mount: &Mount, data: &[(String, Option<String>
     for (recursive, chosen) in [(true, mount.recursive), (false, mount.attributes)] {
         let attr = MountAttr { propagation: propagation(recursive), ..attributes(chosen) };
         if !attr.is_empty() {
-            build.init_for(Step::Attributes { target, attr, recursive }, pointer(mount));
+            host_mounts::change(build, &mount.destination, attr, recursive, pointer(mount));
         }
     }
 }
@@ -159,9 +159,8 @@ pub(super) fn propagation(mount: &Mount) -> MountAttr {
 pub(super) fn finish(build: &mut Build<'_>) {
     for mount in build.request.config.mounts.iter().filter(|mount| is_late(mount)) {
         if (mount.attributes.set | mount.recursive.set) & attr::RDONLY != 0 {
-            let target = build.pool.text(&mount.destination);
             let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
-            build.init_for(Step::Attributes { target, attr, recursive: false }, pointer(mount));
+            host_mounts::change(build, &mount.destination, attr, false, pointer(mount));
         }
     }
 }
@@ -206,9 +205,8 @@ fn cgroup(build: &mut Build<'_>, mount: &Mount) {
         }
     }
     if now(mount) & attr::RDONLY != 0 {
-        let target = build.pool.text(&mount.destination);
         let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
-        build.init_for(Step::Attributes { target, attr, recursive: false }, pointer(mount));
+        host_mounts::change(build, &mount.destination, attr, false, pointer(mount));
     }
 }
 

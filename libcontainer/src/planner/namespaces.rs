@@ -11,8 +11,8 @@ use libcontainer_init::Step;
 use super::build::Build;
 use super::entry::{Actor, HostStep};
 use super::{cgroups, idmap, resctrl};
+use crate::Result;
 use crate::spec::{Membership, Namespace, Namespaces};
-use crate::{Error, ErrorKind, Result};
 
 /// One kind of namespace.
 #[derive(Clone, Copy)]
@@ -45,7 +45,6 @@ const NEWUSER: u32 = libc::CLONE_NEWUSER as u32;
 /// Clones, joins and unshares, up to the point where the container's first process has all its namespaces.
 pub(super) fn enter(build: &mut Build<'_>, cgroup: cgroups::Planned, groups: Vec<PathBuf>) -> Result<()> {
     let namespaces = &build.request.config.namespaces;
-    refuse_host_mounts(namespaces)?;
     let into_cgroup = cgroup.is_birthplace();
     let has_user = namespaces.user.membership != Membership::Host;
     let through_enter = through_enter(build);
@@ -78,16 +77,6 @@ pub(super) fn enter(build: &mut Build<'_>, cgroup: cgroups::Planned, groups: Vec
 /// Whether another process must come first.
 fn through_enter(build: &Build<'_>) -> bool {
     !build.request.config.time_offsets.is_empty() || !lent(build, Join::by_enter).is_empty()
-}
-
-/// runc takes it as far as it can, which is not to the end: paths cannot be hidden, and every mount stays on the host.
-fn refuse_host_mounts(namespaces: &Namespaces) -> Result<()> {
-    if namespaces.mount.membership != Membership::Host {
-        return Ok(());
-    }
-    let pointer = "/linux/namespaces";
-    let message = "a container in the host's mount namespace is not supported (add {\"type\": \"mount\"})";
-    Err(Error::new(ErrorKind::Unsupported { pointer: pointer.into() }, format!("{pointer}: {message}")))
 }
 
 /// A process joins first and then clones the container. What the joined user namespace does not own comes before it,

@@ -21,7 +21,7 @@ pub(crate) const SOCKET: &str = "notify.sock";
 pub(super) fn lend(build: &mut Build<'_>) {
     if let Some(path) = folder(build) {
         build.host(HostStep::NotifyFolder { path: path.clone() });
-        let propagation = namespace_propagation(build.request.config.rootfs_propagation);
+        let propagation = namespace_propagation(build.request.config);
         let propagation = if propagation == libc::MS_SHARED { 0 } else { propagation };
         let set = attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC;
         let tree = Tree {

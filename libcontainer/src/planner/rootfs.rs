@@ -5,11 +5,12 @@ use libcontainer_init::{Step, slot};
 
 use super::build::Build;
 use super::entry::{HostStep, Source, Tree};
-use super::{devices, hooks, mounts, namespaces, notify, taken};
+use super::request::Options;
+use super::{devices, hooks, host_mounts, mounts, namespaces, notify, taken};
 use crate::cgroup::Placement;
 use crate::error::describe_errno;
 use crate::facts::PathFact;
-use crate::spec::{Config, Membership, Propagation, PropagationKind, SysctlOwner, attr};
+use crate::spec::{Config, Membership, PropagationKind, SysctlOwner, attr};
 use crate::{Error, ErrorKind, Result};
 
 /// The `MS_*` value of a kind of propagation.
@@ -23,9 +24,10 @@ pub(super) fn flag(kind: PropagationKind) -> u64 {
 }
 
 /// How the container's whole mount namespace hangs on the host's: a slave unless the configuration says otherwise,
-/// so that unmounting here never unmounts there.
-pub(super) fn namespace_propagation(root: Option<Propagation>) -> u64 {
-    match root.map(|propagation| propagation.kind) {
+/// so that unmounting here never unmounts there. A tree that is attached nowhere has no peers.
+pub(super) fn namespace_propagation(config: &Config) -> u64 {
+    match config.rootfs_propagation.map(|propagation| propagation.kind) {
+        _ if host_mounts::applies(config) => libc::MS_PRIVATE,
         Some(PropagationKind::Shared) => libc::MS_SHARED,
         Some(PropagationKind::Private | PropagationKind::Unbindable) => libc::MS_PRIVATE,
         Some(PropagationKind::Slave) | None => libc::MS_SLAVE,
@@ -37,6 +39,7 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     let config = build.request.config;
     let options = build.request.options;
     check_root(build)?;
+    host_mounts::check(build)?;
     namespaces::lend_all(build);
     if needs_proc(build) {
         build.host(HostStep::LendProc);
@@ -46,11 +49,8 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     }
     // Mounts made inside must not appear on the host, so the root is never a peer of the host's tree while it is
     // being set up, whatever it becomes in the end.
-    let kind = if namespace_propagation(config.rootfs_propagation) == libc::MS_SLAVE {
-        libc::MS_SLAVE
-    } else {
-        libc::MS_PRIVATE
-    };
+    let kind =
+        if namespace_propagation(config) == libc::MS_SLAVE { libc::MS_SLAVE } else { libc::MS_PRIVATE };
     let root = Tree {
         source: Source::Root,
         path: config.root.path.clone(),
@@ -119,19 +119,28 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     if config.namespaces.network.membership == Membership::New && build.network.is_none() {
         build.init_for(Step::LoopbackUp, "/linux/namespaces");
     }
-    attach_root(build)?;
+    if !host_mounts::applies(config) {
+        attach_root(build)?;
+    }
     mounts::plan(build)?;
     namespaces::join_network(build);
     notify::attach(build);
     devices::plan(build);
     hooks::before_pivot(build);
-    let pivot = if options.no_pivot { Step::MoveRoot } else { Step::Pivot };
-    build.init_for(pivot, "/root/path");
+    build.init_for(change_root(config, options), "/root/path");
     names(build);
     sysctls(build)?;
     hide(build);
     finish_root(build);
     Ok(())
+}
+
+fn change_root(config: &Config, options: &Options) -> Step {
+    match options.no_pivot {
+        _ if host_mounts::applies(config) => Step::ChangeRoot,
+        true => Step::MoveRoot,
+        false => Step::Pivot,
+    }
 }
 
 /// A session keyring that the container's processes share with each other alone.
@@ -143,7 +152,7 @@ pub(super) fn keyring(build: &mut Build<'_>) {
 fn attach_root(build: &mut Build<'_>) -> Result<()> {
     let config = build.request.config;
     let at = build.pool.text(config.root.path.as_os_str().as_encoded_bytes());
-    let propagation = namespace_propagation(config.rootfs_propagation);
+    let propagation = namespace_propagation(config);
     let detach_parent = (propagation == libc::MS_SHARED).then_some(at);
     build.init_for(Step::Propagate { propagation, detach_parent }, "/linux/rootfsPropagation");
     taken::plan(build)?;

@@ -66,6 +66,7 @@ rules! {
     PropagationFirst: "propagation is set before the first mount",
     RootOfContainer: "the root of a container is opened once, in its mount namespace",
     RootIsBuilt: "the root is built after it is attached and before the pivot",
+    RootDetached: "a root that is attached nowhere is that of a container in the host's mount namespace",
     RootAttached: "the root is attached before it is used",
     HiddenLast: "paths are hidden after the pivot, when nothing can be put over them",
     UserInside: "the user changes after the pivot",

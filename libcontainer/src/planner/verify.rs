@@ -58,6 +58,8 @@ struct World {
     has_filter: bool,
     /// A container without a process is set up and never executes anything.
     has_program: bool,
+    /// Whether a program is executed in a container that others have made.
+    is_exec: bool,
     claimed: bool,
     recorded: bool,
     has_enter: bool,
@@ -121,6 +123,7 @@ impl World {
                 matches!(step, HostStep::CreateCgroup { .. } | HostStep::OpenCgroup { .. })
             }),
             // What a program is executed in was made and recorded by others.
+            is_exec: plan.purpose == Purpose::Exec,
             claimed: plan.purpose == Purpose::Exec,
             recorded: plan.purpose == Purpose::Exec,
             ..Self::default()
@@ -203,6 +206,7 @@ impl World {
         match step {
             HostStep::Claim { .. } => self.claimed = true,
             HostStep::LendProc => self.fill(slot::PROC),
+            HostStep::LendRoot => self.fill(slot::ROOT),
             HostStep::LendContainer => self.fill(slot::CONTAINER),
             HostStep::LendStreams => slot::STREAMS.into_iter().for_each(|slot| self.fill(slot)),
             HostStep::LockMounts => {
@@ -323,8 +327,10 @@ impl World {
 
     /// What needs a container's network must not find the host's.
     fn network(&mut self, step: &Step) {
-        let needs = matches!(step, Step::Hook(_) | Step::ProcWrite { .. } | Step::Pivot | Step::MoveRoot)
-            || self.shows_network.contains(&self.index);
+        let needs = matches!(
+            step,
+            Step::Hook(_) | Step::ProcWrite { .. } | Step::Pivot | Step::MoveRoot | Step::ChangeRoot
+        ) || self.shows_network.contains(&self.index);
         let has = !self.network_is_sent || self.owns(libc::CLONE_NEWNET);
         self.require(has || !needs, Rule::NetworkFirst);
     }
@@ -383,6 +389,20 @@ impl World {
         }
     }
 
+    /// A root that is built, or was built, without being attached.
+    fn change_root(&mut self) {
+        self.has(slot::ROOT);
+        let is_hosts = self.is_exec || !self.owns(libc::CLONE_NEWNS);
+        self.require(is_hosts && !self.root_attached && !self.pivoted, Rule::RootDetached);
+        self.pivoted = true;
+    }
+
+    /// Whether there is a root to work on: attached, or where nothing may be attached, lent.
+    fn has_root(&self) -> bool {
+        let is_lent = self.slots.get(usize::from(slot::ROOT.0)) == Some(&true);
+        self.root_attached || (is_lent && !self.owns(libc::CLONE_NEWNS))
+    }
+
     fn unshare(&mut self, flags: u32) {
         let is_placed = self.in_cgroup && !self.has_cgroup_to_join;
         self.require(flags & libc::CLONE_NEWCGROUP as u32 == 0 || is_placed, Rule::PlacedFirst);
@@ -409,7 +429,11 @@ impl World {
                 self.has(slot::ROOT);
                 self.root_attached = true;
             }
-            Step::Mount { .. } | Step::MountText { .. } | Step::Reconfigure { .. } => self.build(),
+            Step::MountText { .. } => {
+                self.require(self.owns(libc::CLONE_NEWNS), Rule::OwnMounts);
+                self.build();
+            }
+            Step::Mount { .. } | Step::Reconfigure { .. } | Step::Cover { .. } => self.build(),
             Step::Node { .. } | Step::Link { .. } => self.build(),
             Step::Attach { tree, .. } => {
                 self.build();
@@ -420,23 +444,24 @@ impl World {
             Step::Terminal { console, .. } => {
                 match console {
                     true => self.build(),
-                    false => self.require(self.root_attached, Rule::RootAttached),
+                    false => self.require(self.has_root() || self.pivoted, Rule::RootAttached),
                 }
                 self.has(slot::CONSOLE);
             }
             Step::Streams => slot::STREAMS.into_iter().for_each(|slot| self.has(slot)),
-            Step::Attributes { .. } => self.require(self.root_attached, Rule::RootAttached),
+            Step::Attributes { .. } => self.require(self.has_root(), Rule::RootAttached),
             Step::Pivot | Step::MoveRoot => {
                 self.require(self.root_attached, Rule::RootAttached);
                 self.pivoted = true;
             }
+            Step::ChangeRoot => self.change_root(),
             Step::Mask { .. } | Step::ReadOnly { .. } => self.require(self.pivoted, Rule::HiddenLast),
             _ => self.program(step),
         }
     }
 
     fn build(&mut self) {
-        self.require(self.root_attached && !self.pivoted, Rule::RootIsBuilt);
+        self.require(self.has_root() && !self.pivoted, Rule::RootIsBuilt);
     }
 
     fn program(&mut self, step: &Step) {

@@ -187,6 +187,17 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::RootIsBuilt, "no-pivot", Move(child!(Step::MoveRoot), child!(Step::Node { .. }))),
         (Rule::RootIsBuilt, "terminal", Move(pivot, child!(Step::Terminal { .. }))),
         (Rule::RootIsBuilt, "docker-v2", Move(pivot, child!(Step::Attach { .. }))),
+        (Rule::RootIsBuilt, "host-mounts", Move(child!(Step::ChangeRoot), child!(Step::Node { .. }))),
+        (Rule::RootIsBuilt, "host-mounts", Move(child!(Step::ChangeRoot), child!(Step::Cover { .. }))),
+        (Rule::RootIsBuilt, "host-mounts", Remove(host!(HostStep::LendTree(_)))),
+        (Rule::HiddenLast, "host-mounts", Remove(child!(Step::ChangeRoot))),
+        (Rule::OwnMounts, "host-mounts", Change(attach_to_host)),
+        (Rule::OwnMounts, "host-mounts", Change(mount_by_path)),
+        (Rule::RootDetached, "host-mounts", Change(attach_to_host)),
+        (Rule::RootDetached, "host-mounts", Repeat(child!(Step::ChangeRoot))),
+        (Rule::RootDetached, "v2", Change(change_root_instead)),
+        (Rule::SlotFilled, "exec-host-mounts", Remove(host!(HostStep::LendRoot))),
+        (Rule::UserInside, "exec-host-mounts", Remove(child!(Step::ChangeRoot))),
         (Rule::RootAttached, "v2", Remove(attach)),
         (Rule::RootAttached, "v2", Move(child!(Step::Attributes { .. }), attach)),
         (Rule::HiddenLast, "v2", Remove(pivot)),
@@ -230,6 +241,26 @@ fn privileges() -> Vec<(Rule, &'static str, Damage)> {
 fn drop_gate_and_record(plan: &mut Plan) {
     let dropped = [child!(Step::WaitForStart), host!(HostStep::Record { .. })];
     plan.entries.retain(|entry| !dropped.iter().any(|which| which(entry)));
+}
+
+fn change_root_instead(plan: &mut Plan) {
+    let pivot = plan.entries.iter_mut().find(|entry| child!(Step::Pivot)(entry)).unwrap();
+    pivot.action = Action::Child(Step::ChangeRoot);
+}
+
+/// Attaches the root before anything else is done in it.
+fn attach_to_host(plan: &mut Plan) {
+    let index = plan.entries.iter().position(child!(Step::Mount { .. })).unwrap();
+    let at = plan.pool.text("/bundle/rootfs");
+    let action = Action::Child(Step::AttachRoot { at });
+    plan.entries.insert(index, Entry { action, ..plan.entries[index].clone() });
+}
+
+fn mount_by_path(plan: &mut Plan) {
+    let mount = plan.entries.iter_mut().find(|entry| child!(Step::Mount { .. })(entry)).unwrap();
+    let text = plan.pool.text("x");
+    let step = Step::MountText { fstype: text, source: text, options: text, flags: 0, target: text };
+    mount.action = Action::Child(step);
 }
 
 fn lend_outside(plan: &mut Plan) {

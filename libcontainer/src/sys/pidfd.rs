@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::{self, Errno};
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, waitid};
 
@@ -60,6 +61,17 @@ impl Process {
     /// The handle alone.
     pub(crate) fn into_pidfd(self) -> OwnedFd {
         self.pidfd
+    }
+
+    /// Its root folder, by the file system, whatever mount namespace the two are in.
+    pub(crate) fn root(&self) -> Result<OwnedFd> {
+        let path = format!("{}", self.pid.as_raw_nonzero());
+        let failed = |errno| Error::os(format_args!("open the root of process {}", self.pid), errno);
+        let folder = Procfs::open()?.open_file(&path, OFlags::PATH).map_err(failed)?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(&folder, "root", flags, Mode::empty()).map_err(failed)?;
+        // Its number was its own for as long as it has not ended.
+        if self.has_ended()? { Err(failed(Errno::SRCH)) } else { Ok(root) }
     }
 
     /// Whether all its threads have ended (it may still be a zombie).

@@ -84,7 +84,6 @@ const PLANNER_USES: &[(&str, &[&str])] = &[
             "Controllers",
             "Layout",
             "Hierarchy",
-            "KERNEL_MEMORY",
         ],
     ),
     ("resctrl", &["Group", "Membership", "disagreement"]),

@@ -70,9 +70,9 @@ fn mounts() -> impl Strategy<Value = Vec<Value>> {
 fn namespaces() -> impl Strategy<Value = Vec<(&'static str, bool)>> {
     let optional = ["pid", "network", "ipc", "uts", "user", "cgroup", "time"];
     let chosen = subsequence(optional.to_vec(), 0..=optional.len());
-    (chosen, vec(proptest::prelude::any::<bool>(), 7)).prop_map(|(kinds, joined)| {
-        std::iter::once(("mount", false)).chain(kinds.into_iter().zip(joined)).collect()
-    })
+    let own_mounts = option::weighted(0.9, Just(("mount", false)));
+    (own_mounts, chosen, vec(proptest::prelude::any::<bool>(), 7))
+        .prop_map(|(mounts, kinds, joined)| mounts.into_iter().chain(kinds.into_iter().zip(joined)).collect())
 }
 
 fn devices() -> impl Strategy<Value = Vec<Value>> {

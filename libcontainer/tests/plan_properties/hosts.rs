@@ -107,6 +107,7 @@ pub(crate) fn facts() -> impl Strategy<Value = Facts> {
         facts.owned_by_joined_user = owned;
         facts.resctrl = resctrl;
         facts.unprivileged = unprivileged;
+        facts.kernel = Some((6, 15));
         facts
     })
 }

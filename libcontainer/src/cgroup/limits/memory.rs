@@ -4,10 +4,6 @@ use oci_spec::runtime::LinuxMemory;
 
 use super::{Bound, CgroupError, pointer, set};
 
-/// What is said of a limit that is ignored, as every runtime does.
-pub(crate) const KERNEL_MEMORY: &str =
-    "ignored: kernels since 5.16 have no limit of kernel memory; memory/limit counts it";
-
 /// Limits of memory, in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -23,16 +19,14 @@ pub struct Memory {
     pub disable_oom_killer: bool,
     /// A limit below what is in use is refused.
     pub check_before_update: bool,
-    /// Pointers of limits that kernels do not have any more, and that runtimes therefore ignore.
-    pub ignored: Vec<&'static str>,
+    /// Whether there is a limit of kernel memory, which kernels do not have any more.
+    pub kernel: bool,
+    /// The limit of the buffers of TCP (v1).
+    pub kernel_tcp: Option<Bound>,
 }
 
 impl Memory {
     pub(super) fn new(memory: &LinuxMemory) -> Result<Self, CgroupError> {
-        let kernel = [
-            (pointer::MEMORY_KERNEL, set(memory.kernel())),
-            (pointer::MEMORY_KERNEL_TCP, set(memory.kernel_tcp())),
-        ];
         // -1 in a field without a sign is how clients say "the default".
         let swappiness = memory.swappiness().filter(|value| *value != u64::MAX);
         if let Some(value) = swappiness.filter(|value| *value > 100) {
@@ -45,11 +39,12 @@ impl Memory {
             swappiness,
             disable_oom_killer: memory.disable_oom_killer() == Some(true),
             check_before_update: memory.check_before_update() == Some(true),
-            ignored: kernel.into_iter().filter_map(|(pointer, value)| value.map(|_| pointer)).collect(),
+            kernel: set(memory.kernel()).is_some(),
+            kernel_tcp: bytes(memory.kernel_tcp(), pointer::MEMORY_KERNEL_TCP)?,
         })
     }
 
-    /// The pointer of the first value that is set.
+    /// The pointer of the first value that is set, of those that every generation of cgroups has or refuses.
     pub(in crate::cgroup) fn first(&self) -> Option<&'static str> {
         let set = [
             (self.limit.is_some(), pointer::MEMORY_LIMIT),

@@ -17,7 +17,6 @@ mod unified;
 pub use block_io::{BlockIo, DeviceNumber, DeviceWeight, Throttle, ThrottleKind};
 pub use cpu::{Cpu, Cpuset};
 pub use huge_pages::HugePages;
-pub(crate) use memory::KERNEL_MEMORY;
 pub use memory::Memory;
 pub use network::{InterfacePriority, Network};
 pub use rdma::Rdma;

@@ -20,9 +20,9 @@ fn empty_blocks_and_zeros_are_not_limits() {
 }
 
 #[test]
-fn limits_of_kernel_memory_are_told_and_ignored() {
+fn limits_of_kernel_memory_need_no_controller() {
     let memory = translate(json!({"memory": {"kernel": 4096, "kernelTCP": -1}})).unwrap().memory;
-    assert_eq!(memory.ignored, [pointer::MEMORY_KERNEL, pointer::MEMORY_KERNEL_TCP]);
+    assert_eq!((memory.kernel, memory.kernel_tcp), (true, Some(Bound::Max)));
     assert_eq!(memory.first(), None);
 }
 

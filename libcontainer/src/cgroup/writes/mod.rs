@@ -5,7 +5,7 @@ mod v2;
 
 use std::fmt::Display;
 
-use super::limits::{Bound, Cpu, Cpuset, HugePages, Limits, Rdma, UnifiedFile, pointer};
+use super::limits::{Bound, Cpu, Cpuset, HugePages, Limits, Memory, Rdma, UnifiedFile, pointer};
 use super::{CgroupError, Controllers, Layout};
 
 /// What has to be written into a container's cgroups, in order.
@@ -16,6 +16,17 @@ pub struct Writes {
     /// What is written once the first process is inside: a limit of processes counts, and refuses, the
     /// runtime's own clones into the cgroup too.
     pub late: Vec<Write>,
+    /// What no cgroup of this host has, and every runtime therefore passes over.
+    pub ignored: Vec<Ignored>,
+}
+
+/// A value without effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// Its JSON pointer.
+    pub pointer: &'static str,
+    /// Why it has none.
+    pub reason: &'static str,
 }
 
 /// One value for one control file.
@@ -108,6 +119,7 @@ pub fn writes(limits: &Limits, layout: &Layout) -> Result<Writes, CgroupError> {
             Version::V2 => v2::memory(&limits.memory, &mut early)?,
         }
     }
+    let ignored = kernel_memory(&limits.memory, &host, &mut early);
     if let Some(pointer) = limits.cpu.first() {
         match host.version("cpu", pointer)? {
             Version::V1 => v1::cpu(&limits.cpu, &mut early)?,
@@ -141,7 +153,25 @@ pub fn writes(limits: &Limits, layout: &Layout) -> Result<Writes, CgroupError> {
         let counts_processes = file.name == "pids.max";
         unified(file, &host, if counts_processes { &mut late } else { &mut early })?;
     }
-    Ok(Writes { early, late })
+    Ok(Writes { early, late, ignored })
+}
+
+/// Kernels have lost the limit of their own memory; that of the buffers of TCP is left in v1.
+fn kernel_memory(memory: &Memory, host: &Host<'_>, out: &mut Vec<Write>) -> Vec<Ignored> {
+    let mut ignored = Vec::new();
+    if memory.kernel {
+        let reason = "ignored: kernels since 5.16 have no limit of kernel memory; memory/limit counts it";
+        ignored.push(Ignored { pointer: pointer::MEMORY_KERNEL, reason });
+    }
+    match memory.kernel_tcp {
+        Some(limit) if host.in_v1("memory") => v1::kernel_tcp(limit, out),
+        Some(_) => {
+            let reason = "ignored: cgroup v2 has no limit of TCP buffers; memory/limit counts them";
+            ignored.push(Ignored { pointer: pointer::MEMORY_KERNEL_TCP, reason });
+        }
+        None => {}
+    }
+    ignored
 }
 
 /// Which generation of cgroups has a controller.

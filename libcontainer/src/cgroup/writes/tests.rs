@@ -71,6 +71,23 @@ fn memory_on_v1_writes_the_limit_before_the_sum() {
 }
 
 #[test]
+fn kernel_memory_is_ignored_but_for_the_buffers_of_tcp_on_v1() {
+    let memory = json!({"memory": {"kernel": 4096, "kernelTCP": 8192}});
+    let ignored = |layout: &Layout| -> Vec<&str> {
+        let writes = plan(memory.clone(), layout).unwrap();
+        writes.ignored.iter().map(|ignored| ignored.pointer.rsplit('/').next().unwrap()).collect()
+    };
+    assert_eq!(written(memory.clone(), &v1(ALL)), ["memory.kmem.tcp.limit_in_bytes=8192"]);
+    assert_eq!(ignored(&v1(ALL)), ["kernel"]);
+    assert_eq!(written(memory.clone(), &v2(ALL)), [""; 0]);
+    assert_eq!(ignored(&v2(&[])), ["kernel", "kernelTCP"]);
+    let unlimited = json!({"memory": {"kernelTCP": -1}});
+    assert_eq!(written(unlimited.clone(), &v1(ALL)), ["memory.kmem.tcp.limit_in_bytes=-1"]);
+    assert_eq!(plan(unlimited, &v1(ALL)).unwrap().early[0].missing, Missing::Skip);
+    assert_eq!(plan(memory.clone(), &v1(ALL)).unwrap().early[0].missing, Missing::Refuse);
+}
+
+#[test]
 fn memory_on_v2_limits_swap_alone() {
     let plans = [
         (json!({"limit": 4096, "swap": 8192}), vec!["memory.swap.max=4096", "memory.max=4096"]),

@@ -31,6 +31,14 @@ pub(super) fn memory(memory: &Memory, out: &mut Vec<Write>) {
     }
 }
 
+pub(super) fn kernel_tcp(limit: Bound, out: &mut Vec<Write>) {
+    let file = "memory.kmem.tcp.limit_in_bytes";
+    // A kernel without the file has no such limit.
+    out.push(
+        Write::new(file, or_minus_one(limit), pointer::MEMORY_KERNEL_TCP).or_skip_if(limit == Bound::Max),
+    );
+}
+
 pub(super) fn cpu(cpu: &Cpu, out: &mut Vec<Write>) -> Result<(), CgroupError> {
     cpu.check_shares()?;
     if let Some(shares) = cpu.shares {

@@ -10,7 +10,7 @@ impl World {
         self.last_hook = Some(kind);
         let is_in_place = match kind {
             HookKind::Prestart | HookKind::CreateRuntime | HookKind::CreateContainer => {
-                self.root_attached && !self.pivoted
+                self.has_root() && !self.pivoted
             }
             HookKind::StartContainer => {
                 self.found && self.recorded && !self.capabilities_set && !self.filtered

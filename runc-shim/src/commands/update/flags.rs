@@ -62,7 +62,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("--memory-reservation N", "memory that is left to it when memory gets short"),
     ("--memory-swap N", "limit of memory and swap together"),
     ("--kernel-memory N", "ignored: kernels do not have it any more"),
-    ("--kernel-memory-tcp N", "ignored: kernels do not have it any more"),
+    ("--kernel-memory-tcp N", "limit of TCP buffers (cgroup v1)"),
     ("--pids-limit N", "limit of processes; -1 for none"),
     ("--l3-cache-schema SCHEMA", "share of the L3 cache, for example L3:0=ff;1=c0"),
     ("--mem-bw-schema SCHEMA", "share of the memory's bandwidth, for example MB:0=20;1=70"),
