@@ -130,7 +130,7 @@ impl Engine<'_> {
         Ok(claim.save(&self.stored)?)
     }
 
-    fn claimed(&self) -> Result<&store::Claim> {
+    pub(super) fn claimed(&self) -> Result<&store::Claim> {
         self.claim.as_ref().ok_or(Fault::Call("flock", Errno::BADF))
     }
 

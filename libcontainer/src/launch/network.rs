@@ -4,7 +4,8 @@
 use std::thread::{self, JoinHandle};
 
 use libcontainer_init::{Slot, sys};
-use rustix::io::Errno;
+use rustix::fd::AsRawFd;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::host::{Result, child};
 use super::{Engine, Fault, clone};
@@ -33,8 +34,25 @@ impl Drop for Network {
     }
 }
 
+/// What is opened beside the trees: sockets, the cgroup, a program for devices.
+const OTHERS: i32 = 16;
+
 impl Engine<'_> {
+    /// The kernel lets a process that has threads wait for milliseconds when its table of descriptors grows, which it
+    /// does in steps from 64 on. So it grows before there is a thread. Where it may not, the wait is all that is lost.
+    fn make_room(&self) -> Result<()> {
+        const SMALLEST: i32 = 64;
+        let claim = self.claimed()?.dir();
+        let slots = i32::try_from(self.launch.plan.slots).unwrap_or(i32::MAX);
+        let highest = claim.as_raw_fd().saturating_add(slots).saturating_add(OTHERS);
+        if highest >= SMALLEST {
+            drop(fcntl_dupfd_cloexec(claim, highest));
+        }
+        Ok(())
+    }
+
     pub(super) fn begin_network(&mut self) -> Result<()> {
+        self.make_room()?;
         self.network = Some(Network::begin()?);
         Ok(())
     }
