@@ -69,7 +69,7 @@ fn wrong_status(command: &str, status: Status, error: &Error) -> String {
         ("exec", Status::Paused) => {
             after("cannot exec in a paused container (use --ignore-paused to override)", error)
         }
-        ("exec", Status::Stopped) => after("cannot exec a container that has stopped", error),
+        ("exec", Status::Stopped) => after("cannot exec in a stopped container", error),
         ("resume", _) => after("container not paused", error),
         ("delete", _) => after("cannot delete container that is not stopped", error),
         _ => error.to_string(),

@@ -12,3 +12,8 @@ mod inside;
 mod log;
 mod order;
 mod signals;
+
+/// When a test gives up waiting.
+fn soon() -> std::time::Instant {
+    std::time::Instant::now() + integration::harness::PATIENCE
+}
