@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 
 use integration::harness::*;
 use integration::{differs_from, skip};
-use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use serde_json::json;
 
 use super::soon;
@@ -139,6 +139,25 @@ fn nobody_but_the_container_holds_the_pipes() {
         drop(reader);
         sandbox.command(&["delete", "--force", "ID"]).success();
     }
+}
+
+#[test]
+fn nobody_but_the_program_holds_the_pipes_of_exec() {
+    let sandbox = Sandbox::new();
+    let container = sandbox.started(&["pause"], |_| {});
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let inode = fs::metadata(format!("/proc/self/fd/{}", writer.as_raw_fd())).unwrap().ino();
+    let error = writer.try_clone().unwrap();
+    let pid_file = sandbox.file("exec.pid");
+    let line = ["exec", "--detach", "--pid-file", &pid_file, sandbox.id(), "/probe", "pause"];
+    sandbox.runtime(&line).stdout_and_stderr(writer, error).output().success();
+    let pid: u32 = fs::read_to_string(&pid_file).unwrap().parse().unwrap();
+    assert_eq!(holders(inode), [pid]);
+    container.kill("KILL");
+    // As long as the program is a zombie, the pid namespace does not end.
+    waitid(WaitId::Pid(Pid::from_raw(pid.cast_signed()).unwrap()), WaitIdOptions::EXITED).unwrap();
+    container.wait();
+    container.delete();
 }
 
 #[test]

@@ -100,8 +100,6 @@ impl Line {
             "--console-socket" => self.console_socket = not_empty(arguments.path()?),
             "--process" | "-p" => self.process = not_empty(arguments.path()?),
             "--detach" | "-d" => self.detach = arguments.switch()?,
-            // There is no subreaper to be switched off, and callers need not know.
-            "--no-subreaper" => drop(arguments.switch()?),
             "--cgroup" => self.cgroups.push(arguments.text()?),
             "--pidfd-socket" => self.path(arguments, ExecOptions::pidfd_socket)?,
             "--pid-file" => self.path(arguments, ExecOptions::pid_file)?,
