@@ -287,3 +287,45 @@ fn plan_shows_the_steps_and_changes_nothing() {
     let json = sandbox.with_bundle("plan", &["-f", "json"]).output().success().stdout();
     assert!(serde_json::from_str::<Value>(&json).is_ok(), "{json}");
 }
+
+#[test]
+fn the_plan_of_exec_is_what_exec_does_and_changes_nothing() {
+    differs_from!("runc", "it has no such command");
+    differs_from!("crun", "it has no such command");
+    let sandbox = Sandbox::new();
+    sandbox.command(&["plan", "--exec", "ID", "/probe"]).fails_saying("container does not exist");
+    let mut container = sandbox.started(&["pause"], |_| {});
+    assert_eq!(container.line(), "ready");
+    let before = processes_of(sandbox.id());
+    let pid_file = sandbox.file("exec.pid");
+    let line = ["-u", "1000:7", "--cwd", "/tmp", "--pid-file", &pid_file, "ID", "/probe", "exit", "3"];
+    let text = sandbox.command(&[&["plan", "--exec"], &line[..]].concat()).success().stdout();
+    for step in ["join pid,", "become 1000:7", "enter /tmp", "write pid file", "exec /probe"] {
+        assert!(text.contains(step), "{step}: {text}");
+    }
+    assert_eq!(processes_of(sandbox.id()), before);
+    assert!(!fs::exists(&pid_file).unwrap());
+    // What exec logs that it does.
+    let logged = sandbox.command(&[&["--debug", "exec"], &line[..]].concat()).exits_with(3).stderr();
+    let logged = logged.replace("\\n", "\n");
+    assert!(text.lines().all(|step| logged.contains(step.trim_end())), "{text}\n{logged}");
+    let json = sandbox.command(&["plan", "-f", "json", "--exec", "-t", "ID", "sh", "-f", "x"]);
+    let json: Value = serde_json::from_str(&json.success().stdout()).unwrap();
+    let steps = json["entries"].as_array().unwrap();
+    assert!(steps.iter().any(|entry| entry["step"].as_str().unwrap().starts_with("open terminal")), "{json}");
+    fs::write(sandbox.file("process.json"), r#"{"args": ["/probe"], "cwd": "/", "user": {"uid": 5}}"#)
+        .unwrap();
+    let text =
+        sandbox.command(&["plan", "--exec", "-p", &sandbox.file("process.json"), "ID"]).success().stdout();
+    assert!(text.contains("become 5:0"), "{text}");
+    sandbox.command(&["plan", "-b", "x", "--exec", "ID", "sh"]).fails_saying("before --exec");
+    sandbox.command(&["plan", "ID", "--exec", "ID", "sh"]).fails_saying("before --exec");
+    sandbox.command(&["plan"]).fails_saying("exactly 1 argument");
+    sandbox.command(&["pause", "ID"]).success();
+    sandbox.command(&["plan", "--exec", "ID", "sh"]).fails_saying("cannot exec in a paused container");
+    sandbox.command(&["resume", "ID"]).success();
+    container.kill("KILL");
+    container.wait();
+    sandbox.command(&["plan", "--exec", "ID", "sh"]).fails_saying("cannot exec in a stopped container");
+    container.delete();
+}

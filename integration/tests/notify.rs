@@ -49,9 +49,21 @@ impl Manager {
     }
 }
 
-fn telling(config: &mut Config, messages: &[&str]) {
-    let arguments: Vec<&str> = ["notify"].iter().chain(messages).copied().collect();
-    config.probe(&arguments);
+/// A sandbox whose program is going to say `messages` at SIGUSR1.
+fn telling(host: Host, messages: &[&str], change: impl FnOnce(&mut Config)) -> Sandbox {
+    let sandbox = Sandbox::on(host);
+    sandbox.configure(|config| {
+        config.probe(&[&["notify"], messages].concat());
+        change(config);
+    });
+    sandbox
+}
+
+/// One whose program says that it is ready, and the manager that hears it.
+fn ready() -> (Sandbox, Manager) {
+    let sandbox = telling(Host::Native, &["READY=1"], |_| {});
+    let manager = Manager::of(&sandbox);
+    (sandbox, manager)
 }
 
 fn created<'a>(sandbox: &'a Sandbox, manager: &Manager) -> Container<'a> {
@@ -59,7 +71,7 @@ fn created<'a>(sandbox: &'a Sandbox, manager: &Manager) -> Container<'a> {
     Container::of(sandbox, output.success())
 }
 
-/// A container whose program runs and is going to say its messages at SIGUSR1, and the `start` that waits for it.
+/// A container whose program runs, and the `start` that waits for its messages.
 fn running<'a>(sandbox: &'a Sandbox, manager: &Manager) -> (Container<'a>, Running) {
     let mut container = created(sandbox, manager);
     let start = starting(sandbox, manager);
@@ -71,10 +83,22 @@ fn starting(sandbox: &Sandbox, manager: &Manager) -> Running {
     sandbox.runtime(&["start", sandbox.id()]).env("NOTIFY_SOCKET", &manager.path).spawn()
 }
 
+fn run(sandbox: &Sandbox, manager: &Manager, flags: &[&str]) -> Running {
+    sandbox.with_bundle("run", flags).env("NOTIFY_SOCKET", &manager.path).spawn()
+}
+
+/// The life of a container up to the moment at which the manager knows that it is ready.
+fn becomes_ready<'a>(sandbox: &'a Sandbox, manager: &Manager) -> Container<'a> {
+    let (container, start) = running(sandbox, manager);
+    container.kill("USR1");
+    manager.assert_ready(container.pid());
+    start.wait().success();
+    container
+}
+
 on_hosts! {
     fn start_waits_until_the_program_is_ready(host: Host) {
-        let sandbox = Sandbox::on(host);
-        sandbox.configure(|config| telling(config, &["READY=1"]));
+        let sandbox = telling(host, &["READY=1"], |_| {});
         let manager = Manager::of(&sandbox);
         let (mut container, start) = running(&sandbox, &manager);
         assert_eq!(container.status(), "running");
@@ -91,9 +115,7 @@ on_hosts! {
 
 #[test]
 fn start_waits_for_the_managers_answer() {
-    let sandbox = Sandbox::new();
-    sandbox.configure(|config| telling(config, &["READY=1"]));
-    let manager = Manager::of(&sandbox);
+    let (sandbox, manager) = ready();
     let (mut container, start) = running(&sandbox, &manager);
     container.kill("USR1");
     assert_eq!(container.line(), "told");
@@ -106,14 +128,9 @@ fn start_waits_for_the_managers_answer() {
 #[test]
 fn only_readiness_is_passed_on() {
     differs_from!("runc", "it looks at the beginning of a message only");
-    let sandbox = Sandbox::new();
     let messages = ["STATUS=warming up", "WATCHDOG=1", "STATUS=done\nREADY=1\nMAINPID=7", "STATUS=later"];
-    sandbox.configure(|config| telling(config, &messages));
-    let manager = Manager::of(&sandbox);
-    let (container, start) = running(&sandbox, &manager);
-    container.kill("USR1");
-    manager.assert_ready(container.pid());
-    start.wait().success();
+    let sandbox = telling(Host::Native, &messages, |_| {});
+    becomes_ready(&sandbox, &Manager::of(&sandbox));
 }
 
 #[test]
@@ -140,19 +157,13 @@ fn the_program_finds_one_socket_and_can_change_nothing() {
 
 #[test]
 fn a_user_of_a_user_namespace_may_speak() {
-    let sandbox = Sandbox::new();
-    sandbox.configure(|config| {
-        telling(config, &["READY=1"]);
+    let sandbox = telling(Host::Native, &["READY=1"], |config| {
         config.user_namespace(100_000, 65_536);
-        // Its root may make nothing in the image.
-        std::fs::create_dir_all(sandbox.rootfs().join("run/notify")).unwrap();
         config["process"]["user"] = json!({ "uid": 1000, "gid": 1000, "umask": 0o077 });
     });
-    let manager = Manager::of(&sandbox);
-    let (container, start) = running(&sandbox, &manager);
-    container.kill("USR1");
-    manager.assert_ready(container.pid());
-    start.wait().success();
+    // Its root may make nothing in the image.
+    std::fs::create_dir_all(sandbox.rootfs().join("run/notify")).unwrap();
+    becomes_ready(&sandbox, &Manager::of(&sandbox));
 }
 
 #[test]
@@ -171,10 +182,8 @@ fn a_program_that_ends_without_a_word_was_started() {
 
 #[test]
 fn detached_run_waits_as_well() {
-    let sandbox = Sandbox::new();
-    sandbox.configure(|config| telling(config, &["READY=1"]));
-    let manager = Manager::of(&sandbox);
-    let mut run = sandbox.with_bundle("run", &["--detach"]).env("NOTIFY_SOCKET", &manager.path).spawn();
+    let (sandbox, manager) = ready();
+    let mut run = run(&sandbox, &manager, &["--detach"]);
     assert_eq!(run.line(), "\"ready\"");
     assert!(run.goes_on());
     sandbox.command(&["kill", "ID", "USR1"]).success();
@@ -185,10 +194,8 @@ fn detached_run_waits_as_well() {
 
 #[test]
 fn in_the_foreground_the_runtime_is_the_main_process() {
-    let sandbox = Sandbox::new();
-    sandbox.configure(|config| telling(config, &["READY=1"]));
-    let manager = Manager::of(&sandbox);
-    let mut run = sandbox.with_bundle("run", &[]).env("NOTIFY_SOCKET", &manager.path).spawn();
+    let (sandbox, manager) = ready();
+    let mut run = run(&sandbox, &manager, &[]);
     assert_eq!(run.line(), "\"ready\"");
     sandbox.command(&["kill", "ID", "USR1"]).success();
     manager.assert_ready(run.pid());
@@ -201,10 +208,8 @@ fn in_the_foreground_the_runtime_is_the_main_process() {
 #[test]
 fn signals_reach_a_container_that_is_not_ready_yet() {
     differs_from!("runc", "it serves nothing else before the container is ready");
-    let sandbox = Sandbox::new();
-    sandbox.configure(|config| telling(config, &["READY=1"]));
-    let manager = Manager::of(&sandbox);
-    let mut run = sandbox.with_bundle("run", &[]).env("NOTIFY_SOCKET", &manager.path).spawn();
+    let (sandbox, manager) = ready();
+    let mut run = run(&sandbox, &manager, &[]);
     assert_eq!(run.line(), "\"ready\"");
     run.signal(Signal::TERM);
     run.wait().success();
@@ -213,23 +218,16 @@ fn signals_reach_a_container_that_is_not_ready_yet() {
 
 #[test]
 fn a_manager_may_have_an_abstract_name() {
-    let sandbox = Sandbox::new();
-    sandbox.configure(|config| telling(config, &["READY=1"]));
+    let sandbox = telling(Host::Native, &["READY=1"], |_| {});
     let address = SocketAddr::from_abstract_name(sandbox.id()).unwrap();
     let socket = UnixDatagram::bind_addr(&address).unwrap();
-    let manager = Manager::listening(socket, format!("@{}", sandbox.id()));
-    let (container, start) = running(&sandbox, &manager);
-    container.kill("USR1");
-    manager.assert_ready(container.pid());
-    start.wait().success();
+    becomes_ready(&sandbox, &Manager::listening(socket, format!("@{}", sandbox.id())));
 }
 
 #[test]
 fn a_manager_that_cannot_be_reached_is_told_before_anything_runs() {
     differs_from!("runc", "it looks for the manager when the container runs");
-    let sandbox = Sandbox::new();
-    sandbox.configure(|config| telling(config, &["READY=1"]));
-    let manager = Manager::of(&sandbox);
+    let (sandbox, manager) = ready();
     let container = created(&sandbox, &manager);
     let nobody = sandbox.file("nobody");
     let start = || sandbox.runtime(&["start", sandbox.id()]).env("NOTIFY_SOCKET", &nobody).output();
@@ -270,7 +268,6 @@ fn a_program_that_cannot_be_run_leaves_nothing() {
         config["process"]["args"] = json!(["/nope"]);
     });
     let manager = Manager::of(&sandbox);
-    let run = sandbox.with_bundle("run", &[]).env("NOTIFY_SOCKET", &manager.path).output();
-    run.fails_saying("no such file or directory");
+    run(&sandbox, &manager, &[]).wait().fails_saying("no such file or directory");
     sandbox.assert_nothing_left();
 }

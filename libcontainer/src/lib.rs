@@ -21,7 +21,35 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Meanwhile more programs can be executed in it, by any number of threads at the same time:
+//!
+//! ```no_run
+//! use std::fs::File;
+//! use std::io::Read;
+//!
+//! use libcontainer::{Container, ExecOptions, Stdio};
+//!
+//! fn user(container: &Container) -> Result<String, Box<dyn std::error::Error>> {
+//!     let options = ExecOptions::new(["id", "-un"]).uid(1000).stdio(Stdio::Piped);
+//!     println!("{}", container.plan_exec(&options)?); // changes nothing
+//!     let mut program = container.exec(options)?; // a child of this process
+//!     let mut name = String::new();
+//!     if let Some(pipe) = program.stdout.take() {
+//!         File::from(pipe).read_to_string(&mut name)?;
+//!     }
+//!     match program.wait()?.shell_code() {
+//!         0 => Ok(name),
+//!         code => Err(format!("id ended with {code}").into()),
+//!     }
+//! }
+//! ```
 #![warn(missing_docs)]
+
+/// Its example is compiled as well.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 mod bundle;
 pub mod cgroup;

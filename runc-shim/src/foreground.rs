@@ -118,6 +118,12 @@ impl<'a, J: Job> Foreground<'a, J> {
         if ready.ended {
             return Ok(true);
         }
+        // First, for they may tell that the terminal has gone to another job.
+        if ready.signal {
+            while let Some(signal) = self.signals.next()? {
+                self.handle(signal)?;
+            }
+        }
         if let Some(relay) = &mut self.relay {
             relay.pump(ready.input, ready.terminal)?;
             if relay.is_in_background() {
@@ -129,11 +135,6 @@ impl<'a, J: Job> Foreground<'a, J> {
         {
             notify::not_told(failure);
             self.proxy = None;
-        }
-        if ready.signal {
-            while let Some(signal) = self.signals.next()? {
-                self.handle(signal)?;
-            }
         }
         Ok(false)
     }
@@ -171,18 +172,34 @@ impl<'a, J: Job> Foreground<'a, J> {
         match signal {
             signals::CHILD => self.reap_orphans(),
             signals::WINDOW => self.relay.as_ref().map_or(Ok(()), Relay::resize),
+            signals::STOP => self.stop(),
             signal => {
                 if let Some(relay) = self.relay.as_mut().filter(|_| signal == signals::CONTINUE) {
                     relay.come_to_foreground()?;
                     relay.resize()?;
                 }
-                // The process may be gone already; then its end is the next thing to be seen.
-                if let Err(error) = self.job.signal(signal) {
-                    tracing::debug!("signal {signal} was not delivered: {error}");
-                }
+                self.pass_on(signal);
                 Ok(())
             }
         }
+    }
+
+    fn pass_on(&self, signal: i32) {
+        // The process may be gone already; then its end is the next thing to be seen.
+        if let Err(error) = self.job.signal(signal) {
+            tracing::debug!("signal {signal} was not delivered: {error}");
+        }
+    }
+
+    /// Stops as a shell's job does, which leaves its terminal as it was. What is in the container has its own terminal or
+    /// none, so it may well go on.
+    fn stop(&mut self) -> Result<(), Failure> {
+        self.pass_on(signals::STOP);
+        if let Some(relay) = &mut self.relay {
+            relay.leave_foreground();
+        }
+        self.signals.stop()?;
+        self.relay.as_mut().map_or(Ok(()), Relay::come_to_foreground)
     }
 
     /// Reaps what was left to this process by the container, but never the process itself, whose status belongs to

@@ -35,6 +35,7 @@ pub(crate) const NO_BARRIER: &str =
     "the service manager has not confirmed within 30 s that it knows the container is ready";
 pub(crate) const NO_PID_COLUMN: &str = "couldn't find PID field in ps output";
 pub(crate) const BAD_SECCOMP_ACTION: &str = "seccomp: the only thing to do with a profile is 'explain'";
+pub(crate) const WORDS_BEFORE_EXEC: &str = "before --exec there is nothing but --format";
 pub(crate) const BAD_PLAN_FORMAT: &str = "invalid format option: text and json are known";
 
 const PREPARING: &str = "unable to start container process";
@@ -66,10 +67,10 @@ fn wrong_status(command: &str, status: Status, error: &Error) -> String {
         ("kill" | "pause" | "update", _) => after("container not running", error),
         ("start", Status::Stopped) => after("cannot start a container that has stopped", error),
         ("start", Status::Running) => after("cannot start an already running container", error),
-        ("exec", Status::Paused) => {
+        ("exec" | "plan", Status::Paused) => {
             after("cannot exec in a paused container (use --ignore-paused to override)", error)
         }
-        ("exec", Status::Stopped) => after("cannot exec a container that has stopped", error),
+        ("exec" | "plan", Status::Stopped) => after("cannot exec in a stopped container", error),
         ("resume", _) => after("container not paused", error),
         ("delete", _) => after("cannot delete container that is not stopped", error),
         _ => error.to_string(),

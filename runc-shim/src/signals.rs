@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::str::FromStr;
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{self, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::dispositions;
@@ -17,6 +17,8 @@ pub(crate) const WINDOW: i32 = Signal::SIGWINCH as i32;
 
 /// This process was stopped, and goes on.
 pub(crate) const CONTINUE: i32 = Signal::SIGCONT as i32;
+/// What a terminal's stop character sends.
+pub(crate) const STOP: i32 = Signal::SIGTSTP as i32;
 /// What asks a program to end.
 pub(crate) const ENDING: [i32; 4] =
     [Signal::SIGHUP as i32, Signal::SIGINT as i32, Signal::SIGQUIT as i32, Signal::SIGTERM as i32];
@@ -70,13 +72,14 @@ fn offset(rest: &str, sign: char) -> Option<i32> {
 pub(crate) struct Inbox(SignalFd);
 
 impl Inbox {
-    /// From now on no signal but the uncatchable ones, those of the program's own faults, and SIGURG
-    /// (which means nothing by default) acts on this process; all of them are queued here.
+    /// From now on no signal but the uncatchable ones, those of the program's own faults, those by which a terminal
+    /// stops who is not in its foreground, and SIGURG (which means nothing by default) acts on this process; all others
+    /// are queued here.
     pub(crate) fn open() -> Result<Self, Failure> {
         dispositions::keep_zombies();
-        use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGURG};
+        use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU, SIGURG};
         let mut set = SigSet::all();
-        for own in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGURG] {
+        for own in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU, SIGURG] {
             set.remove(own);
         }
         let open = || {
@@ -92,6 +95,16 @@ impl Inbox {
             Ok(signal) => Ok(signal.and_then(|signal| i32::try_from(signal.ssi_signo).ok())),
             Err(errno) => Err(Failure::system(messages::WATCHING_SIGNALS, errno)),
         }
+    }
+
+    /// Stops this process until it is continued, as the terminal's stop character does it with a program that leaves it to
+    /// the kernel. That does not stop a process that no shell would continue.
+    pub(crate) fn stop(&self) -> Result<(), Failure> {
+        let stop = SigSet::from(Signal::SIGTSTP);
+        signal::raise(Signal::SIGTSTP)
+            .and_then(|()| stop.thread_unblock())
+            .and_then(|()| stop.thread_block())
+            .map_err(|errno| Failure::system(messages::WATCHING_SIGNALS, errno))
     }
 }
 

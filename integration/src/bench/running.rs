@@ -77,9 +77,7 @@ fn make_bundle(arena: &Arena, programs: &Programs) -> Result<PathBuf> {
 }
 
 fn start(arena: &Arena, runtime: &Contender, bundle: &Path, id: &str) -> Result<()> {
-    let mut create = runtime.call(arena, "create");
-    create.arg("--bundle").arg(bundle).arg("--pid-file").arg(arena.path("pid")).arg(id);
-    rounds::timed(&mut create)?;
+    rounds::timed(runtime.call(arena, "create").arg("--bundle").arg(bundle).arg(id))?;
     rounds::timed(runtime.call(arena, "start").arg(id)).map(drop)
 }
 

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recv, recvmsg};
 
 use super::invocation::PATIENCE;
 use super::stream::{Stream, wait_readable};
@@ -49,6 +50,8 @@ impl Console {
             .flatten()
             .collect();
         assert_eq!(fds.len(), 1, "one descriptor is sent");
+        let more = recv(&stream, &mut [0; 1], RecvFlags::DONTWAIT);
+        assert!(matches!(more, Err(Errno::AGAIN) | Ok((_, 0))), "there is one message");
         let name = String::from_utf8_lossy(&bytes[..message.bytes]).into_owned();
         (fds.remove(0), name)
     }
@@ -57,5 +60,12 @@ impl Console {
     pub fn terminal(&self) -> (Stream, String) {
         let (master, name) = self.receive();
         (Stream::over(master), name)
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // So that another one can listen there; a test may have taken it away already.
+        let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Once;
@@ -73,6 +73,13 @@ impl Invocation {
     pub fn stdout_and_stderr(mut self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Self {
         self.command.stdout(stdout).stderr(stderr);
         self.streams = Streams::AsGiven;
+        self
+    }
+
+    /// Makes it the first of a process group of its own, as a shell does with a job.
+    #[must_use]
+    pub fn job(mut self) -> Self {
+        self.command.process_group(0);
         self
     }
 

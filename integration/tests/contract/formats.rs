@@ -37,6 +37,10 @@ fn the_state_tells_every_status() {
     container.start();
     assert_eq!(container.line(), "ready");
     assert_eq!(container.status(), "running");
+    sandbox.command(&["pause", "ID"]).success();
+    assert_eq!(container.status(), "paused");
+    sandbox.command(&["resume", "ID"]).success();
+    assert_eq!(container.status(), "running");
     container.kill("KILL");
     container.wait();
     let stopped = sandbox.state();
@@ -85,6 +89,23 @@ fn an_empty_list_is_an_empty_array() {
     fs::create_dir(sandbox.root()).unwrap();
     assert_eq!(sandbox.command(&["list", "--format", "json"]).success().stdout(), "[]\n");
 }
+
+#[test]
+fn only_the_default_root_may_be_missing() {
+    differs_from!("runc", "to 1.3 both are errors");
+    // Nothing is in this /run, where the default root would be.
+    let empty = "mount -t tmpfs tmpfs /run && unset XDG_RUNTIME_DIR && exec \"$@\"";
+    let list = |more: &[&str]| {
+        let words = ["unshare", "--mount", "sh", "-c", empty, "sh", runtime().path().to_str().unwrap()];
+        Invocation::new(&[&words[..], more].concat()).output()
+    };
+    let table = list(&["list"]).success().stdout();
+    assert_eq!(table.split_whitespace().collect::<Vec<_>>(), COLUMNS);
+    assert_eq!(list(&["list", "-q"]).success().stdout(), "");
+    list(&["--root", "/run/missing", "list"]).fails_saying("/run/missing");
+}
+
+const COLUMNS: [&str; 6] = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"];
 
 #[test]
 fn the_version_is_what_docker_and_containerd_look_for() {

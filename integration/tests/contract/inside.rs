@@ -1,8 +1,13 @@
 //! What the container's process finds.
 
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
 use integration::differs_from;
 use integration::harness::*;
 use serde_json::json;
+
+use super::soon;
 
 #[test]
 fn the_cgroup_tree_is_read_only_by_default() {
@@ -39,7 +44,7 @@ fn a_terminal_that_is_sent_returns_the_carriage() {
     // runc tells the path in the container, or the one that the kernel tells of the master.
     assert!(name.starts_with("/dev/pt"), "{name}");
     container.start();
-    let line = terminal.line(std::time::Instant::now() + std::time::Duration::from_secs(60));
+    let line = terminal.line(soon());
     assert_eq!(line.trim_end(), "\"ready\"");
     container.kill("KILL");
     container.wait();
@@ -50,15 +55,22 @@ fn a_terminal_that_is_sent_returns_the_carriage() {
 fn modes_of_made_mount_targets_are_those_of_mkdir() {
     let sandbox = Sandbox::new().after_shell("umask 022");
     let volume = sandbox.file("volume");
-    std::fs::create_dir(&volume).unwrap();
-    sandbox.run_probe(&["exit", "0"], |config| {
+    fs::create_dir(&volume).unwrap();
+    let shared = sandbox.rootfs().join("shared");
+    fs::create_dir(&shared).unwrap();
+    chown(&shared, None, Some(1000)).unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o2775)).unwrap();
+    let output = sandbox.run_probe(&["exit", "0"], |config| {
         config.bind(&volume, "/made/on/the/way", &["bind"]);
+        config.bind(&volume, "/shared/on/the/way", &["bind"]);
     });
-    for folder in ["made", "made/on", "made/on/the", "made/on/the/way"] {
-        let mode = std::os::unix::fs::PermissionsExt::mode(
-            &std::fs::metadata(sandbox.rootfs().join(folder)).unwrap().permissions(),
-        );
-        assert_eq!(mode & 0o7777, 0o755, "{folder}");
+    output.success();
+    for (top, mode, group) in [("made", 0o755, 0), ("shared", 0o2755, 1000)] {
+        for below in ["on", "on/the", "on/the/way"] {
+            let folder = sandbox.rootfs().join(top).join(below);
+            let metadata = fs::metadata(&folder).unwrap();
+            assert_eq!((metadata.mode() & 0o7777, metadata.gid()), (mode, group), "{}", folder.display());
+        }
     }
 }
 
@@ -72,4 +84,22 @@ fn the_terminal_of_a_foreground_run_leaves_line_feeds_alone() {
         .stdout();
     assert!(!text.contains('\r'), "{text:?}");
     assert_eq!(Report::parse(&text)["terminal"]["onlcr"], false);
+}
+
+#[test]
+fn a_program_of_exec_is_scheduled_as_the_container_s_process() {
+    let sandbox = Sandbox::new();
+    let mut container = sandbox.started(&["report", "--wait"], |config| {
+        config["process"]["scheduler"] = json!({ "policy": "SCHED_BATCH", "nice": 7 });
+        config["process"]["ioPriority"] = json!({ "class": "IOPRIO_CLASS_BE", "priority": 6 });
+        // Where it is known: runc 1.3 does not, for both processes alike.
+        config["linux"]["memoryPolicy"] = json!({ "mode": "MPOL_INTERLEAVE", "nodes": "0" });
+    });
+    let first = container.report();
+    assert_eq!(first["scheduling"]["scheduler"]["nice"], 7);
+    let output = sandbox.command(&["exec", "ID", "/probe", "report"]).success();
+    assert_eq!(Report::parse(&output.stdout())["scheduling"], first["scheduling"]);
+    container.kill("KILL");
+    container.wait();
+    container.delete();
 }

@@ -2,12 +2,15 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 
 use integration::harness::*;
 use integration::{differs_from, skip};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use serde_json::json;
+
+use super::soon;
 
 #[test]
 fn the_pid_file_is_written_at_one_stroke() {
@@ -23,22 +26,55 @@ fn the_pid_file_is_written_at_one_stroke() {
     assert_eq!(others, ["pid"], "nothing is left beside it");
 }
 
-#[test]
-fn a_pidfd_is_sent_before_create_returns() {
-    if runtime().is("runc") && !sandbox_knows_pidfd_sockets() {
-        skip!("this runc has no --pidfd-socket");
-    }
-    let sandbox = Sandbox::new();
-    let socket = Console::listen(sandbox.path());
-    let container = sandbox.create_with(&["--pidfd-socket", socket.path()]);
+/// The process that the pidfd refers to which came by the socket.
+fn received(socket: &Console) -> (OwnedFd, String) {
     let (pidfd, _) = socket.receive();
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).unwrap();
-    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:")).expect("a pidfd").trim();
-    assert_eq!(pid, container.pid().to_string());
+    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:")).expect("a pidfd").trim().to_owned();
+    (pidfd, pid)
 }
 
-fn sandbox_knows_pidfd_sockets() -> bool {
-    Sandbox::new().runtime(&["create", "--help"]).output().success().stdout().contains("pidfd-socket")
+#[test]
+fn a_pidfd_is_sent_before_create_or_run_returns() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        config.probe(&["pause"]);
+    });
+    for command in [&["create"][..], &["run", "--detach"]] {
+        let socket = Console::listen(sandbox.path());
+        let flags = [&command[1..], &["--pidfd-socket", socket.path()]].concat();
+        let _streams = sandbox.with_bundle(command[0], &flags).output().success();
+        assert_eq!(received(&socket).1, sandbox.state()["pid"].to_string(), "{command:?}");
+        sandbox.command(&["delete", "--force", "ID"]).success();
+    }
+}
+
+#[test]
+fn a_pidfd_of_the_executed_process_is_sent_before_exec_returns() {
+    let sandbox = Sandbox::new();
+    let container = sandbox.started(&["pause"], |_| {});
+    let socket = Console::listen(sandbox.path());
+    let pid_file = sandbox.file("exec.pid");
+    let options = ["--detach", "--pid-file", &pid_file, "--pidfd-socket", socket.path()];
+    let program = [sandbox.id(), "/probe", "term", "5"];
+    let output = sandbox.command(&[&["exec"], &options[..], &program].concat()).success();
+    assert_eq!(output.into_stdout().line(soon()), "\"ready\"");
+    let (pidfd, pid) = received(&socket);
+    assert_ne!(pid, container.pid().to_string());
+    assert_eq!(pid, fs::read_to_string(&pid_file).unwrap());
+    pidfd_send_signal(&pidfd, Signal::TERM).unwrap();
+    let status = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED).unwrap().unwrap();
+    assert_eq!(status.exit_status(), Some(5), "its own end");
+    assert_eq!(container.status(), "running");
+    // In the foreground it comes while the program runs.
+    let options = ["exec", "--pidfd-socket", socket.path()];
+    let mut running = sandbox.runtime(&[&options[..], &program].concat()).spawn();
+    assert_eq!(running.line(), "\"ready\"");
+    pidfd_send_signal(&received(&socket).0, Signal::KILL).unwrap();
+    running.wait().exits_with(137);
+    container.kill("KILL");
+    container.wait();
+    container.delete();
 }
 
 #[test]
@@ -103,6 +139,25 @@ fn nobody_but_the_container_holds_the_pipes() {
         drop(reader);
         sandbox.command(&["delete", "--force", "ID"]).success();
     }
+}
+
+#[test]
+fn nobody_but_the_program_holds_the_pipes_of_exec() {
+    let sandbox = Sandbox::new();
+    let container = sandbox.started(&["pause"], |_| {});
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let inode = fs::metadata(format!("/proc/self/fd/{}", writer.as_raw_fd())).unwrap().ino();
+    let error = writer.try_clone().unwrap();
+    let pid_file = sandbox.file("exec.pid");
+    let line = ["exec", "--detach", "--pid-file", &pid_file, sandbox.id(), "/probe", "pause"];
+    sandbox.runtime(&line).stdout_and_stderr(writer, error).output().success();
+    let pid: u32 = fs::read_to_string(&pid_file).unwrap().parse().unwrap();
+    assert_eq!(holders(inode), [pid]);
+    container.kill("KILL");
+    // As long as the program is a zombie, the pid namespace does not end.
+    waitid(WaitId::Pid(Pid::from_raw(pid.cast_signed()).unwrap()), WaitIdOptions::EXITED).unwrap();
+    container.wait();
+    container.delete();
 }
 
 #[test]

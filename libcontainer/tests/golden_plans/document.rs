@@ -23,12 +23,27 @@ fn block<'a>(document: &'a str, start: &str, open: &str) -> &'a str {
     rest.split_once("```").unwrap().0
 }
 
-/// Puts the plan of today into the document.
+/// The cases whose plans the document shows.
+const SHOWN: [&str; 2] = ["v2", "exec-v2"];
+
+fn case(name: &str) -> Case {
+    Case { folder: fixtures().join("plans").join(name) }
+}
+
+/// What comes before the plan of the case `name`.
+fn mark(name: &str) -> String {
+    format!("<!-- example: fixtures/plans/{name} -->\n```\n")
+}
+
+/// Puts the plans of today into the document.
 pub(crate) fn update() {
-    let document = document();
-    let case = Case { folder: fixtures().join("plans/v2") };
-    let old = block(&document, "<!-- example: fixtures/plans/v2 -->", "```");
-    fs::write(path(), document.replace(old, &case.read("plan.txt").unwrap())).unwrap();
+    let put = |document: String, name: &str| {
+        let mark = mark(name);
+        let (before, rest) = document.split_once(&mark).unwrap();
+        let (_, after) = rest.split_once("```").unwrap();
+        format!("{before}{mark}{}```{after}", case(name).read("plan.txt").unwrap())
+    };
+    fs::write(path(), SHOWN.into_iter().fold(document(), put)).unwrap();
 }
 
 /// What `document` does not say of the steps that the source declares.
@@ -80,13 +95,14 @@ fn every_slot_is_in_the_document() {
 
 #[test]
 fn the_examples_are_real() {
-    let case = Case { folder: fixtures().join("plans/v2") };
     let document = document();
-    let text = block(&document, "<!-- example: fixtures/plans/v2 -->", "```");
-    assert_eq!(text, case.read("plan.txt").unwrap());
+    for name in SHOWN {
+        let (_, rest) = document.split_once(&mark(name)).unwrap();
+        assert_eq!(rest.split_once("```").unwrap().0, case(name).read("plan.txt").unwrap());
+    }
 
     let example: Value = serde_json::from_str(block(&document, "## JSON", "```json")).unwrap();
-    let plan = case.plan().unwrap().to_json();
+    let plan = case("v2").plan().unwrap().to_json();
     let entries = example["entries"].as_array().unwrap();
     assert!(!entries.is_empty());
     for entry in entries {

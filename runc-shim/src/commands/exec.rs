@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use libcontainer::{Container, ContainerId, Exec, ExecOptions, ExitStatus};
+use libcontainer::{Container, ContainerId, Exec, ExecOptions, ExitStatus, Plan};
 
 use super::creation::{count, not_empty, terminal_problem};
 use super::{Command, Context};
@@ -58,11 +58,7 @@ struct Line {
 }
 
 fn run(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
-    let mut line = Line::default();
-    let id = line.read(arguments)?;
-    let command = arguments.rest()?;
-    let container = context.runtime()?.load(&ContainerId::new(id)?)?;
-    let (options, mode) = line.options(command)?;
+    let (container, options, mode) = read_line(context, arguments)?;
     if mode.detached {
         container.exec(options)?;
         return Ok(0);
@@ -70,6 +66,27 @@ fn run(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
     let root = context.runtime()?;
     // What shells show for a code or a signal has eight bits.
     foreground(&container, options, mode, root.root()).map(|status| status.shell_code().to_le_bytes()[0])
+}
+
+/// What the rest of a command line of `exec` would do. Changes nothing.
+pub(super) fn plan(context: &Context, arguments: &mut Arguments) -> Result<Plan, Failure> {
+    let (container, mut options, mode) = read_line(context, arguments)?;
+    if mode.terminal && !mode.detached {
+        options = options.console_socket(Reception::example(context.runtime()?.root())).plain_lines(true);
+    }
+    Ok(container.plan_exec(&options)?)
+}
+
+fn read_line(
+    context: &Context,
+    arguments: &mut Arguments,
+) -> Result<(Container, ExecOptions, Mode), Failure> {
+    let mut line = Line::default();
+    let id = line.read(arguments)?;
+    let command = arguments.rest()?;
+    let container = context.runtime()?.load(&ContainerId::new(id)?)?;
+    let (options, mode) = line.options(command)?;
+    Ok((container, options, mode))
 }
 
 /// How the program's end is waited for.
@@ -100,8 +117,6 @@ impl Line {
             "--console-socket" => self.console_socket = not_empty(arguments.path()?),
             "--process" | "-p" => self.process = not_empty(arguments.path()?),
             "--detach" | "-d" => self.detach = arguments.switch()?,
-            // There is no subreaper to be switched off, and callers need not know.
-            "--no-subreaper" => drop(arguments.switch()?),
             "--cgroup" => self.cgroups.push(arguments.text()?),
             "--pidfd-socket" => self.path(arguments, ExecOptions::pidfd_socket)?,
             "--pid-file" => self.path(arguments, ExecOptions::pid_file)?,

@@ -1,7 +1,9 @@
-//! `plan`: prints what `create` would do on this host, and does nothing of it.
+//! `plan`: prints what `create` or `exec` would do on this host, and does nothing of it.
+
+use libcontainer::{ContainerId, Plan};
 
 use super::creation::{self, Creation, creation_options, wants_terminal};
-use super::{Command, Context};
+use super::{Command, Context, exec};
 use crate::cli::Arguments;
 use crate::failure::Failure;
 use crate::terminal::Reception;
@@ -9,9 +11,12 @@ use crate::{messages, output};
 
 pub(super) const COMMAND: Command = Command {
     name: "plan",
-    summary: "print what 'create' would do on this host, changing nothing",
-    usage: "[OPTIONS] ID",
-    options: creation_options!(("--format FORMAT, -f FORMAT", "text (default) or json")),
+    summary: "print what 'create' or 'exec' would do on this host, changing nothing",
+    usage: "[OPTIONS] ID\n   (or: [--format FORMAT] --exec ..., and all that may follow 'exec')",
+    options: creation_options!(
+        ("--format FORMAT, -f FORMAT", "text (default) or json"),
+        ("--exec", "print what 'exec' would do; the rest of the line is its own"),
+    ),
     seals: false,
     run: plan,
 };
@@ -19,13 +24,30 @@ pub(super) const COMMAND: Command = Command {
 fn plan(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
     let mut creation = Creation::default();
     let mut json = false;
+    let mut of_exec = None;
     let id = context.one_id(arguments, |flag, arguments| {
         match flag {
             "--format" | "-f" => json = is_json(&arguments.text()?)?,
+            "--exec" => of_exec = Some(exec::plan(context, arguments)?),
             _ => return creation.option(flag, arguments),
         }
         Ok(true)
-    })?;
+    });
+    let plan = match (of_exec, id) {
+        // The name was among the words of `exec`.
+        (Some(plan), Err(_)) if creation == Creation::default() => plan,
+        (Some(_), _) => return Err(Failure::Usage(messages::WORDS_BEFORE_EXEC.to_owned())),
+        (None, id) => of_create(context, &id?, &creation)?,
+    };
+    if json {
+        output::print_json(&plan.to_json())?
+    } else {
+        output::print(&plan.to_string())?
+    }
+    Ok(0)
+}
+
+fn of_create(context: &Context, id: &ContainerId, creation: &Creation) -> Result<Plan, Failure> {
     let bundle = creation.bundle()?;
     let runtime = context.runtime()?;
     let mut options = creation.options(context.globals.systemd_cgroup, creation::listening());
@@ -33,13 +55,7 @@ fn plan(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
         // As `run` does it: nobody should have to invent a socket to see a plan.
         options = options.console_socket(Reception::example(runtime.root()));
     }
-    let plan = runtime.plan(&id, &bundle, &options)?;
-    if json {
-        output::print_json(&plan.to_json())?
-    } else {
-        output::print(&plan.to_string())?
-    }
-    Ok(0)
+    Ok(runtime.plan(id, &bundle, &options)?)
 }
 
 pub(super) fn is_json(format: &str) -> Result<bool, Failure> {

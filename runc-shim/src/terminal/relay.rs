@@ -100,14 +100,16 @@ impl<'a> Relay<'a> {
                 self.host = Some(Raw::enter(terminal).map_err(set_up)?);
                 Ok(())
             }
-            // Its modes are the shell's to restore.
             (false, _) => {
-                if let Some(host) = self.host.take() {
-                    std::mem::forget(host);
-                }
+                self.leave_foreground();
                 Ok(())
             }
         }
+    }
+
+    /// Gives the terminal back as it was, until [`Self::come_to_foreground`].
+    pub(crate) fn leave_foreground(&mut self) {
+        drop(self.host.take());
     }
 
     /// Gives the container's terminal the size of the caller's.
@@ -150,7 +152,7 @@ impl<'a> Relay<'a> {
 
     /// Moves the bytes that are there. `terminal` and `input` say what [`Self::watch`] was woken by.
     pub(crate) fn pump(&mut self, input: bool, terminal: bool) -> Result<(), Failure> {
-        if input {
+        if input && !self.is_in_background() {
             self.read_input();
         }
         if terminal {
@@ -313,8 +315,11 @@ impl<'a> Raw<'a> {
 
 impl Drop for Raw<'_> {
     fn drop(&mut self) {
-        // A terminal that is gone needs no mode.
-        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.saved);
+        // In the background its modes are the shell's, and setting them would stop us.
+        if is_foreground(self.terminal) {
+            // A terminal that is gone needs no mode.
+            let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.saved);
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! Terminals: the console socket, sizes, and the foreground.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
+mod jobs;
+
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use integration::differs_from;
 use integration::harness::*;
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -171,6 +174,16 @@ fn run_on_terminal(sandbox: &Sandbox, arguments: &[&str]) -> (Running, OwnedFd, 
     (running, master, slave)
 }
 
+/// Waits for what nothing tells of.
+#[track_caller]
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = soon();
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::yield_now();
+    }
+}
+
 fn is_raw(terminal: &File) -> bool {
     !rustix::termios::tcgetattr(terminal).unwrap().local_modes.contains(rustix::termios::LocalModes::ICANON)
 }
@@ -203,11 +216,7 @@ fn the_end_of_the_input_is_the_container_s_and_a_signal_restores_the_terminal() 
     let (running, master, slave) = run_on_terminal(&sandbox, &["echo"]);
     let mut screen = Stream::over(master.try_clone().unwrap());
     // What is typed before belongs to the terminal as it was.
-    let deadline = soon();
-    while !is_raw(&slave) {
-        assert!(Instant::now() < deadline, "the terminal does not become raw");
-        std::thread::yield_now();
-    }
+    until("the terminal becomes raw", || is_raw(&slave));
     rustix::io::write(&master, b"hello\n\x04").unwrap();
     while !screen.line(soon()).contains("6 bytes") {}
     running.wait().success();
@@ -222,6 +231,7 @@ fn the_end_of_the_input_is_the_container_s_and_a_signal_restores_the_terminal() 
 
 #[test]
 fn a_hundred_megabytes_arrive() {
+    differs_from!("runc", "without a terminal of its own it refuses");
     let sandbox = Sandbox::new();
     let bytes = 100_usize << 20;
     sandbox.configure(|config| {
@@ -242,6 +252,7 @@ fn a_hundred_megabytes_arrive() {
 
 #[test]
 fn a_reader_that_stops_does_not_keep_signals_away() {
+    differs_from!("runc", "without a terminal of its own it refuses");
     let sandbox = Sandbox::new();
     sandbox.configure(|config| {
         config["process"]["terminal"] = json!(true);

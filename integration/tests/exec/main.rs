@@ -1,6 +1,10 @@
 //! `exec`: a program in a container that runs, with everything that the container has and the options say.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
+mod attacks;
+mod cgroups;
+mod cpus;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -150,7 +154,7 @@ fn what_cannot_be_entered_is_told_in_the_clients_words() {
     let container = sandbox.started(&["exit", "0"], |_| {});
     container.wait();
     let output = exec(&sandbox, &[], &["exit", "0"]).exits_with(255);
-    assert!(output.stderr().contains("cannot exec a container that has stopped"), "{}", output.stderr());
+    assert!(output.stderr().contains("cannot exec in a stopped container"), "{}", output.stderr());
     container.delete();
 }
 
@@ -194,7 +198,7 @@ fn options_change_what_the_container_s_own_process_has() {
             "31",
             "-e",
             "A=1",
-            "--env",
+            "-e",
             "A=2",
             "--cwd",
             "/tmp",
@@ -223,6 +227,10 @@ fn users_are_numbers_whatever_the_image_says() {
         assert_eq!((&seen["uid"]["real"], &seen["gid"]["real"]), (&json!(uid), &json!(gid)), "{user}");
     }
     for user in [":5", "abc", "-1", "4294967296", "app", "1:app"] {
+        if user == "4294967296" && runtime().is("runc") {
+            // CVE-2026-30892: to runc it is root.
+            continue;
+        }
         let option = format!("--user={user}");
         let output = exec(&sandbox, &[&option], &["report"]);
         assert_eq!((output.code(), output.stdout().as_str()), (255, ""), "{user}: {}", output.stderr());
@@ -279,19 +287,6 @@ fn a_terminal_and_its_socket_come_together() {
 }
 
 #[test]
-fn a_program_can_run_in_a_cgroup_below_the_container_s() {
-    let sandbox = Sandbox::on(Host::V2);
-    let container = sandbox.started(&["pause"], |_| {});
-    let output = exec(&sandbox, &["--cgroup", "../.."], &["exit", "0"]).exits_with(255);
-    assert!(output.stderr().contains("bad sub cgroup path"), "{}", output.stderr());
-    let output = exec(&sandbox, &["--cgroup", "missing"], &["exit", "0"]).exits_with(255);
-    assert!(output.stderr().contains("missing"), "{}", output.stderr());
-    let own = exec(&sandbox, &["--cgroup", "/"], &["report"]).success();
-    drop(own);
-    end(container);
-}
-
-#[test]
 fn descriptors_are_passed_on_only_if_asked_for() {
     let sandbox = Sandbox::new().after_shell("exec 3</dev/null 4</dev/zero 9</dev/full");
     let container = sandbox.started(&["pause"], |_| {});
@@ -312,20 +307,4 @@ fn the_working_folder_is_never_outside_of_the_container() {
         assert_eq!((output.code(), output.stdout().as_str()), (255, ""), "{folder}: {}", output.stderr());
     }
     end(container);
-}
-
-/// CVE-2016-9962: processes of the container look at those that join it.
-#[test]
-fn a_process_that_joins_cannot_be_looked_into() {
-    let sandbox = Sandbox::new();
-    let mut container = sandbox.started(&["spy"], |_| {});
-    for _ in 0..200 {
-        exec(&sandbox, &[], &["exit", "0"]).success();
-    }
-    container.kill("TERM");
-    let spied = container.line();
-    assert_eq!(container.wait(), 0);
-    container.delete();
-    assert!(spied["looked"].as_u64().unwrap() > 0, "it saw processes join: {spied}");
-    assert_eq!(spied["found"], json!([]));
 }

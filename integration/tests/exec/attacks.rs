@@ -1,0 +1,60 @@
+//! A container's processes attack those that join it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use integration::harness::*;
+use serde_json::json;
+
+use super::exec;
+
+/// CVE-2016-9962: processes of the container look at those that join it.
+#[test]
+fn a_process_that_joins_cannot_be_looked_into() {
+    let sandbox = Sandbox::new();
+    let mut container = sandbox.started(&["spy"], |_| {});
+    for _ in 0..200 {
+        exec(&sandbox, &[], &["exit", "0"]).success();
+    }
+    container.kill("TERM");
+    let spied = container.line();
+    assert_eq!(container.wait(), 0);
+    container.delete();
+    assert!(spied["looked"].as_u64().unwrap() > 0, "it saw processes join: {spied}");
+    assert_eq!(spied["found"], json!([]));
+}
+
+/// Content, mode and times of the runtime's own file.
+fn runtime_file() -> (Vec<u8>, u32, i64, i64) {
+    let metadata = fs::metadata(runtime().path()).unwrap();
+    (fs::read(runtime().path()).unwrap(), metadata.mode(), metadata.mtime(), metadata.mtime_nsec())
+}
+
+/// CVE-2019-5736: the program to be executed is the runtime itself, whose file other processes then reach.
+#[test]
+fn a_program_that_is_the_runtime_gives_nobody_its_file() {
+    let before = runtime_file();
+    let sandbox = Sandbox::new();
+    let script = sandbox.rootfs().join("script");
+    fs::write(&script, "#!/proc/self/exe\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    // As root with every capability that may help.
+    let mut container = sandbox.started(&["hijack"], |config| {
+        let capabilities = ["CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_SYS_PTRACE"];
+        config.capabilities(&["bounding", "effective", "permitted"], &capabilities);
+    });
+    assert_eq!(container.line(), "ready");
+    for program in ["/script", "/proc/self/exe"] {
+        for _ in 0..100 {
+            // What becomes of it is not the question.
+            drop(sandbox.command(&["exec", "ID", program]));
+        }
+    }
+    container.kill("TERM");
+    let attack = container.line();
+    assert_eq!(container.wait(), 0);
+    container.delete();
+    assert!(attack["held"].as_u64().unwrap() > 0, "it got hold of the runtime's file: {attack}");
+    assert_eq!(attack["done"], json!([]));
+    assert!(runtime_file() == before, "the runtime's file was changed");
+}
