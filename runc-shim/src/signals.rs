@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use nix::sys::signal::{self, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::fs::{Mode, OFlags};
 
 use crate::dispositions;
 use crate::failure::Failure;
@@ -98,8 +99,13 @@ impl Inbox {
     }
 
     /// Stops this process until it is continued, as the terminal's stop character does it with a program that leaves it to
-    /// the kernel. That does not stop a process that no shell would continue.
+    /// the kernel. That does not stop a process that no shell would continue. Without a terminal there is none, and
+    /// whoever sends the signal may well send the next one, which a stop would undo.
     pub(crate) fn stop(&self) -> Result<(), Failure> {
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+        if rustix::fs::open("/dev/tty", flags, Mode::empty()).is_err() {
+            return Ok(());
+        }
         let stop = SigSet::from(Signal::SIGTSTP);
         signal::raise(Signal::SIGTSTP)
             .and_then(|()| stop.thread_unblock())

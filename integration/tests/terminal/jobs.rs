@@ -281,7 +281,7 @@ fn the_stop_character_stops_a_job_whose_container_has_no_terminal() {
 
 #[test]
 fn without_a_shell_that_would_continue_it_the_runtime_only_passes_the_signal_on() {
-    // The first of a session has no parent in it.
+    // A session without a terminal.
     let sandbox = Sandbox::new().wrapped(&["setsid"]);
     sandbox.configure(|config| {
         config.probe(&["signals"]);

@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use super::CgroupError;
 use super::dir::Dir;
 use super::wait::{self, Deadline};
@@ -52,10 +54,7 @@ pub(super) fn is_dir_frozen(dir: &Dir) -> Result<bool, CgroupError> {
 /// Asks v1 to freeze without waiting for it.
 pub(super) fn start_freezing_v1(dirs: &[PathBuf]) -> Result<(), CgroupError> {
     let freezers = Freezer::all(dirs)?;
-    freezers
-        .iter()
-        .filter(|freezer| !freezer.unified)
-        .try_for_each(|freezer| freezer.dir.write(STATE, "FROZEN"))
+    freezers.iter().filter(|freezer| !freezer.unified).try_for_each(|freezer| freezer.write(STATE, "FROZEN"))
 }
 
 pub(super) fn thaw_v1(dirs: &[PathBuf]) -> Result<(), CgroupError> {
@@ -116,7 +115,15 @@ impl Freezer {
     }
 
     fn thaw(&self) -> Result<(), CgroupError> {
-        if self.unified { self.dir.write(FREEZE, "0") } else { self.dir.write(STATE, "THAWED") }
+        if self.unified { self.write(FREEZE, "0") } else { self.write(STATE, "THAWED") }
+    }
+
+    /// A cgroup that was removed meanwhile, as by a `run` whose container has just been killed, holds nobody back.
+    fn write(&self, control: &str, value: &str) -> Result<(), CgroupError> {
+        match self.dir.write(control, value) {
+            Err(error) if matches!(error.errno(), Some(Errno::NOENT | Errno::NODEV)) => Ok(()),
+            written => written,
+        }
     }
 
     fn is_frozen(&self) -> Result<bool, CgroupError> {
@@ -125,5 +132,21 @@ impl Freezer {
             return Ok(wait::value(&events, "frozen") == Some("1"));
         }
         Ok(self.dir.read_if_exists(STATE)?.is_some_and(|state| state.trim() != "THAWED"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cgroup_that_is_removed_meanwhile_needs_no_thaw() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("cgroup");
+        std::fs::create_dir(&path).unwrap();
+        let freezer = Freezer { dir: Dir::open_if_exists(&path).unwrap().unwrap(), unified: false };
+        std::fs::remove_dir(&path).unwrap();
+        freezer.thaw().unwrap();
+        assert!(freezer.dir.write(STATE, "THAWED").is_err(), "there is nothing to be written");
     }
 }
