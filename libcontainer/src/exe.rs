@@ -40,6 +40,7 @@ const MEMFD_PREFIX: &str = "memfd:";
 /// [`ErrorKind::Os`] if neither way is possible.
 pub fn seal() -> Result<()> {
     if is_sealed() {
+        forbid_execution();
         restore_name();
         return Ok(());
     }
@@ -104,12 +105,35 @@ fn is_sealed_copy(file: &OwnedFd) -> bool {
     reopen(file, OFlags::RDONLY).and_then(fcntl_get_seals).is_ok_and(|seals| seals.contains(SEALS))
 }
 
+/// Its descriptor is inherited by the program that is executed from it, for a mount that nobody has open any more can no
+/// longer be changed.
 fn read_only_mount(executable: &OwnedFd) -> io::Result<OwnedFd> {
-    let flags =
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::AT_EMPTY_PATH;
     let mount = open_tree(executable, c"", flags)?;
-    raw::mount_setattr(mount.as_fd(), libc::MOUNT_ATTR_RDONLY)?;
+    raw::mount_setattr(mount.as_fd(), SEALED)?;
     Ok(mount)
+}
+
+/// What the mount is like. But for the first, it is to tell the mount from any other.
+const SEALED: u64 = libc::MOUNT_ATTR_RDONLY
+    | libc::MOUNT_ATTR_NODEV
+    | libc::MOUNT_ATTR_NODIRATIME
+    | libc::MOUNT_ATTR_NOSYMFOLLOW;
+
+/// The same as flags of `statvfs(3)`; rustix does not have the last.
+const SEALED_FLAGS: StatVfsMountFlags = StatVfsMountFlags::RDONLY
+    .union(StatVfsMountFlags::NODEV)
+    .union(StatVfsMountFlags::NODIRATIME)
+    .union(StatVfsMountFlags::from_bits_retain(0x2000));
+
+/// Nobody can execute the program any more from the mount that it was executed from. Who got hold of the executable in a
+/// container, as by a script for the interpreter `/proc/self/exe`, could not write to it, but keep the host from executing
+/// it: a file that is just being opened for writing, even in vain, is busy.
+fn forbid_execution() {
+    raw::close_executed_if(|mount| {
+        let is_ours = fstatvfs(mount).is_ok_and(|stat| stat.f_flag.contains(SEALED_FLAGS));
+        is_ours && raw::mount_setattr(mount, libc::MOUNT_ATTR_NOEXEC).is_ok()
+    });
 }
 
 fn sealed_copy() -> io::Result<OwnedFd> {

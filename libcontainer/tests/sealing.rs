@@ -59,6 +59,11 @@ fn with_the_right_to_mount_the_executable_is_on_a_read_only_mount() {
     command.args(["one", "two words", ""]);
     let (child, report) = spawn(command);
     check_report(&report, &child);
+    // Nor can anybody execute it: not even a program that is told to by a script in a container.
+    let error = Command::new(format!("/proc/{}/exe", child.id())).spawn().unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EACCES));
+    let open = std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count();
+    assert_eq!(open, 3, "only the standard streams are open");
     assert_eq!(write_afterwards(child), Some(libc::EROFS));
 }
 

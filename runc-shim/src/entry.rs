@@ -34,8 +34,8 @@ unsafe extern "C" fn runc_shim_entry() -> ! {
     )
 }
 
-/// Executes the program once more from a read-only mount of its own. Returns if that is done already, not needed, or
-/// not possible.
+/// Executes the program once more from a read-only mount of its own. Returns if that is not needed or not possible, or if
+/// it is done: then nobody can execute the program from there any more.
 ///
 /// # Safety
 /// `stack` is the process's first stack pointer.
@@ -51,10 +51,13 @@ unsafe extern "C" fn seal(stack: *const usize) {
         return;
     }
     let Some(executable) = open_self() else { return };
-    if !is_mount(executable)
-        && let Some(mount) = open_mount(executable)
-    {
-        if make_read_only(mount) {
+    if is_mount(executable) {
+        // SAFETY: as above.
+        if let Some(mount) = unsafe { executed_from(environment) } {
+            forbid_execution(mount);
+        }
+    } else if let Some(mount) = open_mount(executable) {
+        if set_attributes(mount, SEALED) {
             let empty = c"".as_ptr() as usize;
             let at_empty_path = libc::AT_EMPTY_PATH as usize;
             call(libc::SYS_execveat, [mount, empty, arguments as usize, environment as usize, at_empty_path]);
@@ -63,6 +66,83 @@ unsafe extern "C" fn seal(stack: *const usize) {
     }
     // Nothing may stay open: it could have the number of a standard stream that the caller has closed.
     close(executable);
+}
+
+/// What the mount is like that the program is executed from. But for the first, it is to tell the mount from any other.
+const SEALED: u64 = libc::MOUNT_ATTR_RDONLY
+    | libc::MOUNT_ATTR_NODEV
+    | libc::MOUNT_ATTR_NODIRATIME
+    | libc::MOUNT_ATTR_NOSYMFOLLOW;
+
+/// The descriptor that the program was executed from, if it was one: the kernel names it in place of a path.
+///
+/// # Safety
+/// `environment` is the process's first one, behind which the kernel has put the auxiliary vector (getauxval(3)).
+unsafe fn executed_from(mut environment: *const *const c_char) -> Option<usize> {
+    // SAFETY: the environment ends with a null pointer, the vector behind it with AT_NULL, and AT_EXECFN is a C string.
+    unsafe {
+        while !environment.read().is_null() {
+            environment = environment.add(1);
+        }
+        let mut pair = environment.add(1).cast::<[usize; 2]>();
+        loop {
+            match pair.read() {
+                [kind, _] if kind == libc::AT_NULL as usize => return None,
+                [kind, value] if kind == libc::AT_EXECFN as usize => return number(value as *const c_char),
+                _ => pair = pair.add(1),
+            }
+        }
+    }
+}
+
+/// The number in `/dev/fd/NUMBER`.
+///
+/// # Safety
+/// `path` is a C string.
+unsafe fn number(path: *const c_char) -> Option<usize> {
+    const FOLDER: &[u8] = b"/dev/fd/";
+    let mut number = 0usize;
+    let mut place = 0usize;
+    loop {
+        // SAFETY: the loop ends at the NUL.
+        let byte = unsafe { path.add(place).read_volatile() } as u8;
+        match byte {
+            0 if place > FOLDER.len() => return Some(number),
+            b'0'..=b'9' if place >= FOLDER.len() => {
+                number = number.checked_mul(10)?.checked_add(usize::from(byte - b'0'))?;
+            }
+            _ if byte == 0 || FOLDER.get(place) != Some(&byte) => return None,
+            _ => {}
+        }
+        place += 1;
+    }
+}
+
+/// Who gets hold of the executable in a container, as by a script for the interpreter `/proc/self/exe`, could not write to
+/// it, but keep the host from executing it: a file that is just being opened for writing, even in vain, is busy. So the
+/// container cannot get hold of it.
+fn forbid_execution(mount: usize) {
+    const FLAGS: u64 = libc::ST_RDONLY | libc::ST_NODEV | libc::ST_NODIRATIME | ST_NOSYMFOLLOW;
+    let mut found = MaybeUninit::<Statfs>::uninit();
+    if call(libc::SYS_fstatfs, [mount, found.as_mut_ptr() as usize, 0, 0, 0]).is_none() {
+        return;
+    }
+    // SAFETY: the kernel has filled the structure.
+    let flags = unsafe { found.assume_init_ref() }.flags;
+    if flags & FLAGS == FLAGS && set_attributes(mount, libc::MOUNT_ATTR_NOEXEC) {
+        close(mount);
+    }
+}
+
+/// libc does not have it.
+const ST_NOSYMFOLLOW: u64 = 0x2000;
+
+/// `struct statfs` of the kernel on x86-64. libc's hides the flags.
+#[repr(C)]
+struct Statfs {
+    before: [u64; 10],
+    flags: u64,
+    spare: [u64; 4],
 }
 
 /// Whether a command that makes a process in a container is among the arguments. Something else of such a name costs a
@@ -115,17 +195,17 @@ fn is_mount(file: usize) -> bool {
         || unsafe { found.assume_init_ref() }.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0
 }
 
+/// Stays open for the program that is executed from it: a mount that nobody has open any more can no longer be changed.
 fn open_mount(executable: usize) -> Option<usize> {
     let empty = c"".as_ptr() as usize;
-    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | libc::AT_EMPTY_PATH as u32;
+    let flags = libc::OPEN_TREE_CLONE | libc::AT_EMPTY_PATH as u32;
     call(libc::SYS_open_tree, [executable, empty, flags as usize, 0, 0])
 }
 
-fn make_read_only(mount: usize) -> bool {
+fn set_attributes(mount: usize, set: u64) -> bool {
     let empty = c"".as_ptr() as usize;
-    let read_only =
-        libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
-    let attributes = (&raw const read_only) as usize;
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let attributes = (&raw const attributes) as usize;
     let size = size_of::<libc::mount_attr>();
     call(libc::SYS_mount_setattr, [mount, empty, libc::AT_EMPTY_PATH as usize, attributes, size]).is_some()
 }
@@ -170,6 +250,20 @@ mod tests {
             let line = ["runc-shim", "--root", "/r", command.name, "id"];
             assert_eq!(is_needed_for(&line), command.seals, "{}", command.name);
         }
+    }
+
+    #[test]
+    fn only_the_name_of_a_descriptor_is_one() {
+        // SAFETY: a C string.
+        let number = |path: &std::ffi::CStr| unsafe { number(path.as_ptr()) };
+        assert_eq!(number(c"/dev/fd/3"), Some(3));
+        assert_eq!(number(c"/dev/fd/4096"), Some(4096));
+        for other in
+            [c"", c"/dev/fd/", c"/dev/fd/x", c"/dev/fd/3x", c"/dev/fd/3/runc", c"/dev/fdx3", c"/usr/bin/runc"]
+        {
+            assert_eq!(number(other), None, "{other:?}");
+        }
+        assert_eq!(number(c"/dev/fd/99999999999999999999999"), None);
     }
 
     #[test]

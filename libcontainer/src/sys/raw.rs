@@ -45,6 +45,29 @@ pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, set: u64) -> Result<(), Errno
     })
 }
 
+/// Closes the descriptor that this program was executed from, if it was one and `check` says so.
+pub(crate) fn close_executed_if(check: impl FnOnce(BorrowedFd<'_>) -> bool) {
+    let Some(number) = executed_from() else { return };
+    // SAFETY: the process began with this descriptor, if it is open at all. Whoever else may have it by now as his own
+    // cannot close it while it is borrowed, for no other thread runs before the executable is sealed.
+    if check(unsafe { BorrowedFd::borrow_raw(number) }) {
+        // SAFETY: close(2) takes no pointer. The one that `check` knows was inherited, and belongs to nobody.
+        unsafe { libc::close(number) };
+    }
+}
+
+/// The kernel names the descriptor in place of a path.
+fn executed_from() -> Option<i32> {
+    // SAFETY: getauxval takes a number.
+    let executed = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
+    if executed.is_null() {
+        return None;
+    }
+    // SAFETY: AT_EXECFN is a C string that lives as long as the process (getauxval(3)).
+    let executed = unsafe { CStr::from_ptr(executed) };
+    executed.to_str().ok()?.strip_prefix("/dev/fd/")?.parse().ok().filter(|number| *number >= 0)
+}
+
 /// `struct sched_attr` of linux/sched/types.h, second version.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
