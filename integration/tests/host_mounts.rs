@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::time::Instant;
 
 use integration::harness::*;
@@ -127,6 +128,26 @@ fn nothing_that_is_read_only_or_hidden_can_be_changed() {
     let readonly = libc::EROFS;
     assert_eq!(results[..7], [readonly, readonly, readonly, readonly, readonly, 0, 0]);
     assert!(results[7..].iter().all(|errno| *errno != 0), "{results:?}");
+}
+
+#[test]
+fn the_root_is_read_only_by_whatever_path_it_is_found() {
+    needs_kernel!();
+    let stage = Stage::new();
+    symlink("/", stage.sandbox.rootfs().join("link")).unwrap();
+    let attempt = |change: &dyn Fn(&mut Config)| {
+        errnos(&stage.run(&["try", "create", "/file"], |config| {
+            config["root"]["readonly"] = json!(false);
+            change(config);
+        }))
+    };
+    for path in ["/", "/..", "/dev/..", "/link"] {
+        let by_mount = attempt(&|config| {
+            config.mount(json!({"destination": path, "options": ["remount", "bind", "ro"]}));
+        });
+        let by_list = attempt(&|config| config["linux"]["readonlyPaths"] = json!([path]));
+        assert_eq!([by_mount, by_list], [[libc::EROFS], [libc::EROFS]], "{path}");
+    }
 }
 
 #[test]
