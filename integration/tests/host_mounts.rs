@@ -166,6 +166,14 @@ fn a_program_that_may_chroot_finds_no_way_up_to_the_host() {
 }
 
 #[test]
+fn no_user_namespace_is_made_inside() {
+    needs_kernel!();
+    let new_user = libc::CLONE_NEWUSER.to_string();
+    let results = errnos(&Stage::new().run(&["try", "syscall", "unshare", &new_user], |_| {}));
+    assert_eq!(results, [libc::EPERM]);
+}
+
+#[test]
 fn exec_is_in_the_root_of_the_container() {
     needs_kernel!();
     let stage = Stage::new();
