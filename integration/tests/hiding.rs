@@ -89,6 +89,20 @@ fn a_link_hides_what_it_points_to_inside_of_the_container() {
 }
 
 #[test]
+fn the_root_is_a_path_that_can_be_read_only() {
+    for path in ["/", "/tmp/.."] {
+        let errnos =
+            Sandbox::new().attempt(&["create", "/file", "--", "create", "/dev/shm/file"], |config| {
+                writable(config);
+                config["linux"]["readonlyPaths"] = json!([path]);
+            });
+        assert_eq!(errnos[0], libc::EROFS, "{path}");
+        differs_from!("runc", "what is mounted below stays writable");
+        assert_eq!(errnos[1], libc::EROFS, "{path}");
+    }
+}
+
+#[test]
 fn paths_that_are_not_there_need_not_be_hidden() {
     let sandbox = Sandbox::new();
     symlink("/nowhere", sandbox.rootfs().join("dangling")).unwrap();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::time::Instant;
 
 use integration::harness::*;
@@ -130,6 +131,26 @@ fn nothing_that_is_read_only_or_hidden_can_be_changed() {
 }
 
 #[test]
+fn the_root_is_read_only_by_whatever_path_it_is_found() {
+    needs_kernel!();
+    let stage = Stage::new();
+    symlink("/", stage.sandbox.rootfs().join("link")).unwrap();
+    let attempt = |change: &dyn Fn(&mut Config)| {
+        errnos(&stage.run(&["try", "create", "/file"], |config| {
+            config["root"]["readonly"] = json!(false);
+            change(config);
+        }))
+    };
+    for path in ["/", "/..", "/dev/..", "/link"] {
+        let by_mount = attempt(&|config| {
+            config.mount(json!({"destination": path, "options": ["remount", "bind", "ro"]}));
+        });
+        let by_list = attempt(&|config| config["linux"]["readonlyPaths"] = json!([path]));
+        assert_eq!([by_mount, by_list], [[libc::EROFS], [libc::EROFS]], "{path}");
+    }
+}
+
+#[test]
 fn a_program_that_may_chroot_finds_no_way_up_to_the_host() {
     needs_kernel!();
     let stage = Stage::new();
@@ -142,6 +163,14 @@ fn a_program_that_may_chroot_finds_no_way_up_to_the_host() {
         config.capabilities(&["bounding", "effective", "permitted"], &["CAP_SYS_CHROOT"]);
     }));
     assert_eq!(results.split_last().unwrap(), (&libc::ENOENT, &[0; 11][..]));
+}
+
+#[test]
+fn no_user_namespace_is_made_inside() {
+    needs_kernel!();
+    let new_user = libc::CLONE_NEWUSER.to_string();
+    let results = errnos(&Stage::new().run(&["try", "syscall", "unshare", &new_user], |_| {}));
+    assert_eq!(results, [libc::EPERM]);
 }
 
 #[test]

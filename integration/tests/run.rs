@@ -62,6 +62,22 @@ fn signals_of_the_runtime_are_forwarded() {
 }
 
 #[test]
+fn a_signal_that_the_c_library_may_keep_for_itself_is_forwarded() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(|config| {
+        config.probe(&["signals"]).without_namespace("pid");
+    });
+    let mut running = sandbox.with_bundle("run", &[]).spawn();
+    assert_eq!(running.line(), "\"ready\"");
+    running.signal(Signal::USR1);
+    assert_eq!(running.line(), Signal::USR1.as_raw().to_string());
+    // `SIGRTMIN` of a shell that was built with glibc.
+    drop(Invocation::new(&["kill", "-34", &running.pid().to_string()]).output().success());
+    running.wait().exits_with(128 + 34);
+    sandbox.assert_nothing_left();
+}
+
+#[test]
 fn standard_streams_are_the_callers() {
     let sandbox = Sandbox::new();
     let text = "0123456789abcdef".repeat(4096);

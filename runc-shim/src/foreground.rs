@@ -75,6 +75,7 @@ pub(crate) struct Foreground<'a, J> {
 impl<'a, J: Job> Foreground<'a, J> {
     /// `signals` must have been opened before the process was made, so that none was lost.
     pub(crate) fn new(job: &'a J, signals: &'a Inbox, relay: Option<Relay<'a>>) -> Result<Self, Failure> {
+        signals.hold()?;
         Ok(Self { job, signals, relay, proxy: None, process: job.pidfd()?, pid: None })
     }
 

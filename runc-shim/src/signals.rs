@@ -69,6 +69,16 @@ fn offset(rest: &str, sign: char) -> Option<i32> {
     digits.parse::<u8>().ok().filter(|_| digits.starts_with(|c: char| c.is_ascii_digit())).map(i32::from)
 }
 
+/// Those that an [`Inbox`] takes.
+fn queued() -> SigSet {
+    use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU, SIGURG};
+    let mut set = dispositions::every_signal();
+    for own in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU, SIGURG] {
+        set.remove(own);
+    }
+    set
+}
+
 /// The signals sent to this process, to be read instead of acting on it.
 pub(crate) struct Inbox(SignalFd);
 
@@ -78,16 +88,17 @@ impl Inbox {
     /// are queued here.
     pub(crate) fn open() -> Result<Self, Failure> {
         dispositions::keep_zombies();
-        use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU, SIGURG};
-        let mut set = SigSet::all();
-        for own in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU, SIGURG] {
-            set.remove(own);
-        }
+        let set = queued();
         let open = || {
             set.thread_block()?;
             SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
         };
         open().map(Self).map_err(|errno| Failure::system(messages::WATCHING_SIGNALS, errno))
+    }
+
+    /// Again, for musl lets two of them act with the first thread that is made.
+    pub(crate) fn hold(&self) -> Result<(), Failure> {
+        queued().thread_block().map_err(|errno| Failure::system(messages::WATCHING_SIGNALS, errno))
     }
 
     /// The next queued signal, if there is one.

@@ -63,5 +63,5 @@ fn null_device(program: &Program<'_>) -> Result<Handle> {
 
 pub(crate) fn read_only(program: &Program<'_>, path: Text) -> Result<()> {
     let Some(place) = find(program, path)? else { return Ok(()) };
-    mount::cover_place(&place, &MountAttr { set: attr::RDONLY, ..MountAttr::default() }, true)
+    mount::cover_place(program, &place, &MountAttr { set: attr::RDONLY, ..MountAttr::default() }, true)
 }

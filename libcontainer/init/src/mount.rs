@@ -171,11 +171,20 @@ pub(crate) fn cover(program: &Program<'_>, target: Text, attr: &MountAttr, recur
     let place = resolve::open(program.slot(ROOT)?, program.text(target)?, O_PATH)?;
     // Of anything but a mount this is an error, as changing it would be.
     sys::fspick(place.fd())?;
-    cover_place(&place, attr, recursive)
+    cover_place(program, &place, attr, recursive)
 }
 
-/// Puts a copy of what is at a place, and of all mounts below it, over it, with its attributes changed.
-pub(crate) fn cover_place(place: &Handle, attr: &MountAttr, recursive: bool) -> Result<()> {
+/// Puts a copy of what is at a place, and of all mounts below it, over it, with its attributes changed. The root is
+/// changed itself: paths begin below what covers it.
+pub(crate) fn cover_place(
+    program: &Program<'_>,
+    place: &Handle,
+    attr: &MountAttr,
+    recursive: bool,
+) -> Result<()> {
+    if sys::place(place.fd())? == sys::place(program.slot(ROOT)?)? {
+        return sys::mount_setattr(place.fd(), recursive, attr);
+    }
     let whole = libc::OPEN_TREE_CLONE | libc::AT_RECURSIVE as u32;
     let copy = sys::open_tree(place.fd(), CText::literal(c""), whole)?;
     sys::mount_setattr(copy.fd(), recursive, attr)?;

@@ -86,7 +86,7 @@ struct World {
     closed_fds: bool,
     hidden: bool,
     /// Whether the host makes the container's network namespace.
-    network_is_sent: bool,
+    network_is_made: bool,
     network_begun: bool,
     /// Entries that mount what may belong to a network namespace.
     shows_network: Vec<usize>,
@@ -116,7 +116,9 @@ impl World {
             slots: vec![false; plan.slots],
             has_filter: !plan.filter.is_empty(),
             has_program: !plan.argv.is_empty(),
-            network_is_sent: has(|step| matches!(step, HostStep::SendNetwork { .. })),
+            network_is_made: has(|step| {
+                matches!(step, HostStep::BeginNetwork | HostStep::SendNetwork { .. })
+            }),
             shows_network: mounts_with_network(plan),
             has_cgroup_to_join: has(|step| matches!(step, HostStep::JoinCgroup)),
             // A caller that may make none leaves the container in its own.
@@ -213,8 +215,13 @@ impl World {
             step,
             Step::Hook(_) | Step::ProcWrite { .. } | Step::Pivot | Step::MoveRoot | Step::ChangeRoot
         ) || self.shows_network.contains(&self.index);
-        let has = !self.network_is_sent || self.owns(libc::CLONE_NEWNET);
-        self.require(has || !needs, Rule::NetworkFirst);
+        if needs {
+            self.in_network();
+        }
+    }
+
+    fn in_network(&mut self) {
+        self.require(!self.network_is_made || self.owns(libc::CLONE_NEWNET), Rule::NetworkFirst);
     }
 
     fn child(&mut self, actor: Actor, step: &Step) {

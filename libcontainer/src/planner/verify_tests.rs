@@ -173,6 +173,8 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::OwnNetwork, "network-devices", Move(child!(Step::LoopbackUp), unshare)),
         (Rule::NetworkBegun, "v2", Remove(host!(HostStep::BeginNetwork))),
         (Rule::NetworkFirst, "v2", Move(child!(Step::Join { .. }), child!(Step::Node { .. }))),
+        (Rule::NetworkFirst, "hooks", Move(host!(HostStep::RunHook { .. }), child!(Step::Join { .. }))),
+        (Rule::NetworkFirst, "v2", Change(forget_network)),
         (Rule::OwnNetwork, "network-devices", Move(host!(HostStep::MoveNetDevice(_)), unshare)),
         (Rule::OwnMounts, "v2", Remove(unshare)),
         (Rule::OwnMounts, "v2", Move(child!(Step::Propagate { .. }), unshare)),
@@ -261,6 +263,12 @@ fn mount_by_path(plan: &mut Plan) {
     let text = plan.pool.text("x");
     let step = Step::MountText { fstype: text, source: text, options: text, flags: 0, target: text };
     mount.action = Action::Child(step);
+}
+
+fn forget_network(plan: &mut Plan) {
+    let is_taken =
+        |entry: &Entry| host!(HostStep::SendNetwork { .. })(entry) || child!(Step::Join { .. })(entry);
+    plan.entries.retain(|entry| !is_taken(entry));
 }
 
 fn lend_outside(plan: &mut Plan) {

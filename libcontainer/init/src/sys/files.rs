@@ -93,6 +93,17 @@ pub fn stat(dir: i32, name: CText<'_>, flags: i32) -> Result<Stat> {
     Ok(Stat { mode: u32::from(space.stx_mode), rdev, uid: space.stx_uid })
 }
 
+/// The mount and the file in it that `fd` refers to (`statx(2)`): equal for two descriptors of one place.
+pub(crate) fn place(fd: i32) -> Result<(u64, u64)> {
+    // SAFETY: statx is plain data, for which all-zero bytes are a value.
+    let mut space: libc::statx = unsafe { zeroed() };
+    let (path, flags) = (c"".as_ptr(), libc::AT_EMPTY_PATH);
+    let mask = libc::STATX_INO | libc::STATX_MNT_ID;
+    // SAFETY: the path is an empty string that ends with NUL; the kernel writes one struct statx to `space`.
+    unsafe { call!(Statx, SYS_statx, fd, path, flags, mask, from_mut(&mut space)) }?;
+    Ok((space.stx_mnt_id, space.stx_ino))
+}
+
 /// Magic number of the file system behind `fd` (`fstatfs(2)`).
 pub fn file_system(fd: i32) -> Result<i64> {
     // SAFETY: statfs is plain data, for which all-zero bytes are a value.

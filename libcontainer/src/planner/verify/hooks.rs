@@ -8,6 +8,8 @@ impl World {
     pub(super) fn hook(&mut self, kind: HookKind) {
         self.require(self.last_hook.is_none_or(|last| last <= kind), Rule::HooksInOrder);
         self.last_hook = Some(kind);
+        // It changes the container's network, or is in it.
+        self.in_network();
         let is_in_place = match kind {
             HookKind::Prestart | HookKind::CreateRuntime | HookKind::CreateContainer => {
                 self.has_root() && !self.pivoted
