@@ -30,7 +30,8 @@ const MEMFD_PREFIX: &str = "memfd:";
 
 /// Makes the running executable unreachable for writing from within a container, by executing it once
 /// more from a read-only mount of its own that is attached nowhere (or, without the right to make
-/// one, from a sealed copy in memory). Arguments and environment stay, and so does the process id.
+/// one, from a sealed copy in memory). From that mount nothing can be executed afterwards, so that a
+/// script for the interpreter `/proc/self/exe` does not bring the executable into a container. Arguments and environment stay, and so does the process id.
 ///
 /// To be called first in `main`: the process image that was not sealed ends here, with all its other
 /// threads. In the sealed one this returns at once; there `/proc/self/exe`, and with it
