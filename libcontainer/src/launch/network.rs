@@ -15,9 +15,15 @@ type Made = std::result::Result<sys::Handle, libcontainer_init::Fault>;
 /// The thread that makes it, and goes there: the one that creates the container stays where it is, whatever happens.
 pub(super) struct Network(Option<JoinHandle<Made>>);
 
+/// Signals 32 to 34, by which C libraries have threads change their ids: one that blocked them could not end.
+const THREADS_OWN: u64 = 0b111 << 31;
+
 impl Network {
+    /// No handler of the embedder may run in that thread, which inherits what is blocked.
     fn begin() -> Result<Self> {
+        let mask = sys::set_signal_mask(!THREADS_OWN).map_err(child)?;
         let thread = thread::Builder::new().spawn(sys::enter_new_network);
+        sys::set_signal_mask(mask).map_err(child)?;
         let failed = |error| Fault::Call("clone", Errno::from_io_error(&error).unwrap_or(Errno::AGAIN));
         Ok(Self(Some(thread.map_err(failed)?)))
     }

@@ -93,6 +93,10 @@ fn host_hint(step: &HostStep, operation: &str, errno: Errno) -> Option<&'static 
             "clone3",
             Errno::NOSPC,
         ) => Some(NAMESPACE_LIMIT),
+        (HostStep::BeginNetwork, "clone", Errno::AGAIN) => Some(
+            "it takes a thread: see ulimit -u and pids.max of the caller's cgroup; a caller that has unshared its pid \
+             namespace, or is the last in one, can make none",
+        ),
         (HostStep::SendNetwork { .. }, "unshare", Errno::NOSPC) => Some(NAMESPACE_LIMIT),
         (HostStep::LendTree(tree), ..) => tree_hint(tree, operation, errno),
         (HostStep::IdMaps { .. }, "write", Errno::PERM) => Some(
@@ -224,5 +228,12 @@ mod tests {
             assert!(hint(&entry, "openat2", Errno::NOSYS).is_some_and(|hint| hint.contains("Linux 5.14")));
             assert_eq!(hint(&entry, "openat2", Errno::NOENT), None);
         }
+    }
+
+    #[test]
+    fn a_thread_that_cannot_be_made_leads_to_the_limits() {
+        let action = Action::Host(HostStep::BeginNetwork);
+        let entry = Entry { actor: Actor::Host, action, pointer: None, meanwhile: false };
+        assert!(hint(&entry, "clone", Errno::AGAIN).is_some_and(|hint| hint.contains("pids.max")));
     }
 }
