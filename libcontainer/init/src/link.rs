@@ -112,24 +112,13 @@ pub(crate) fn send(link: i32, record: Record, fd: Option<i32>) -> Result<()> {
     sys::send(link, &record.to_bytes(), fd)
 }
 
-/// What a waiting child hears.
-pub(crate) enum Heard {
-    /// `Go`, perhaps with a descriptor for a slot.
-    Go(Option<(Slot, Handle)>),
-    /// Nothing: the other end is closed.
-    Closed,
-}
-
-/// Waits for `Go`.
-pub(crate) fn await_go(link: i32) -> Result<Heard> {
+/// Waits for `Go`, and for the descriptor for a slot that may come with it. It is an error if the other end is closed.
+pub(crate) fn await_go(link: i32) -> Result<Option<(Slot, Handle)>> {
     let mut bytes = [0; Record::SIZE];
     let (len, fd) = sys::receive(link, &mut bytes)?;
     let record = Record::from_bytes(&bytes);
-    match len {
-        0 => Ok(Heard::Closed),
-        Record::SIZE if record.kind == Record::GO => {
-            Ok(Heard::Go(fd.map(|fd| (Slot(record.index as u16), fd))))
-        }
-        _ => Err(Fault { op: Op::Receive, errno: libc::EPROTO }),
+    if len != Record::SIZE || record.kind != Record::GO {
+        return Err(Fault { op: Op::Receive, errno: if len == 0 { libc::EPIPE } else { libc::EPROTO } });
     }
+    Ok(fd.map(|fd| (Slot(record.index as u16), fd)))
 }

@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::hook::{Hook, Started};
-use crate::link::{self, Heard, Record};
+use crate::link::{self, Record};
 use crate::op::Op;
 use crate::output::Output;
 use crate::program::{CText, Program};
@@ -98,8 +98,8 @@ impl<'a> Context<'_, 'a> {
             sys::exit(1);
         }
         match link::await_go(link) {
-            Ok(Heard::Go(None)) => {}
-            Ok(Heard::Go(Some((slot, fd)))) if self.program.fill(slot, fd.fd()).is_ok() => {
+            Ok(None) => {}
+            Ok(Some((slot, fd))) if self.program.fill(slot, fd.fd()).is_ok() => {
                 let _open_until_exec: i32 = fd.keep();
             }
             _ => sys::exit(1),
@@ -341,7 +341,7 @@ impl<'a> Context<'_, 'a> {
         let gate = self.program.slot(GATE)?;
         loop {
             let caller = sys::accept(gate)?;
-            if let Ok(Heard::Go(_)) = link::await_go(caller.fd()) {
+            if link::await_go(caller.fd()).is_ok() {
                 self.link = caller.keep();
                 return Ok(());
             }
