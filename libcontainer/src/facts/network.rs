@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustix::fd::OwnedFd;
-use rustix::fs::{fstat, stat};
+use rustix::fd::{AsFd, OwnedFd};
 
 use crate::spec::{Config, SysctlOwner};
+use crate::sys::namespace;
 use crate::sys::netlink::Socket;
 use crate::{Error, ErrorKind, Result};
 
@@ -27,13 +27,10 @@ pub(super) fn missing_devices(config: &Config) -> Result<BTreeSet<String>> {
 
 /// Whether the network namespace to be joined is the caller's own: asked if something is to be changed in it.
 pub(super) fn joins_own(config: &Config, namespaces: &BTreeMap<u32, OwnedFd>) -> Result<bool> {
-    const OWN: &str = "/proc/thread-self/ns/net";
     let Some(joined) = namespaces.get(&(libc::CLONE_NEWNET as u32)) else { return Ok(false) };
     let has_parameters = config.sysctl.iter().any(|sysctl| sysctl.owner == SysctlOwner::Network);
     if config.net_devices.is_empty() && !has_parameters {
         return Ok(false);
     }
-    let own = stat(OWN).map_err(|errno| Error::os(format_args!("stat {OWN}"), errno))?;
-    let joined = fstat(joined).map_err(|errno| Error::os("fstat of the network namespace", errno))?;
-    Ok((own.st_dev, own.st_ino) == (joined.st_dev, joined.st_ino))
+    namespace::is_own(joined.as_fd(), "net")
 }

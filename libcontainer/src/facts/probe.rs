@@ -218,20 +218,13 @@ fn namespaces(namespaces: &Namespaces) -> Result<BTreeMap<u32, OwnedFd>> {
                     format!("{pointer}: {} cannot be joined as a {name} namespace: {why}", path.display());
                 Error::new(ErrorKind::InvalidSpec { pointer: pointer.clone() }, message)
             })?;
-            if flag == libc::CLONE_NEWNS && is_own_mounts(&handle)? {
+            if flag == libc::CLONE_NEWNS && namespace::is_own(handle.as_fd(), "mnt")? {
                 return Err(own_mounts(namespace.index));
             }
             opened.insert(flag as u32, handle);
         }
     }
     Ok(opened)
-}
-
-fn is_own_mounts(handle: &OwnedFd) -> Result<bool> {
-    const OWN: &str = "/proc/thread-self/ns/mnt";
-    let own = stat(OWN).map_err(|errno| Error::os(format_args!("stat {OWN}"), errno))?;
-    let joined = fstat(handle).map_err(|errno| Error::os("fstat of the mount namespace", errno))?;
-    Ok((own.st_dev, own.st_ino) == (joined.st_dev, joined.st_ino))
 }
 
 /// The root of a mount namespace that is joined becomes the container's, for every process in it.

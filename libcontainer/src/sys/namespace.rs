@@ -4,11 +4,22 @@
 use std::os::fd::{AsRawFd, FromRawFd};
 
 use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::{fstat, stat};
 use rustix::io::{self, Errno};
+
+use crate::{Error, Result};
 
 /// `CLONE_NEW*` of a namespace; an error for anything else.
 pub(crate) fn kind(namespace: BorrowedFd<'_>) -> io::Result<i32> {
     ask(namespace, libc::NS_GET_NSTYPE)
+}
+
+/// Whether it is the calling thread's own; `file` is its name in `/proc/thread-self/ns`.
+pub(crate) fn is_own(namespace: BorrowedFd<'_>, file: &str) -> Result<bool> {
+    let path = format!("/proc/thread-self/ns/{file}");
+    let own = stat(&path).map_err(|errno| Error::os(format_args!("stat {path}"), errno))?;
+    let other = fstat(namespace).map_err(|errno| Error::os("fstat of a namespace", errno))?;
+    Ok((own.st_dev, own.st_ino) == (other.st_dev, other.st_ino))
 }
 
 /// The user namespace that owns a namespace.
