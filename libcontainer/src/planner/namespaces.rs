@@ -47,12 +47,12 @@ pub(super) fn enter(build: &mut Build<'_>, cgroup: cgroups::Planned, groups: Vec
     let namespaces = &build.request.config.namespaces;
     let into_cgroup = cgroup.is_birthplace();
     let has_user = namespaces.user.membership != Membership::Host;
-    let through_enter = through_enter(build);
+    let joins = lent(build, Join::by_enter);
+    let through_enter = through_enter(build, &joins);
     if !through_enter {
         let flags = flags(namespaces, true);
         build.clone(Actor::Init, flags, into_cgroup);
     } else {
-        let joins = lent(build, Join::by_enter);
         clone_through_enter(build, joins, into_cgroup);
     }
     let born = build.entries.len();
@@ -75,8 +75,8 @@ pub(super) fn enter(build: &mut Build<'_>, cgroup: cgroups::Planned, groups: Vec
 }
 
 /// Whether another process must come first.
-fn through_enter(build: &Build<'_>) -> bool {
-    !build.request.config.time_offsets.is_empty() || !lent(build, Join::by_enter).is_empty()
+fn through_enter(build: &Build<'_>, joins: &[Join]) -> bool {
+    !joins.is_empty() || !build.request.config.time_offsets.is_empty()
 }
 
 /// A process joins first and then clones the container. What the joined user namespace does not own comes before it,
@@ -125,7 +125,7 @@ pub(super) fn begin_network(build: &mut Build<'_>) {
     let by_host = config.namespaces.network.membership == Membership::New
         && config.namespaces.user.membership == Membership::Host
         && config.net_devices.is_empty()
-        && !through_enter(build);
+        && !through_enter(build, &lent(build, Join::by_enter));
     if by_host {
         build.host_for(HostStep::BeginNetwork, "/linux/namespaces");
         build.network = Some(network_slot(&config.namespaces));
