@@ -31,7 +31,8 @@ const MEMFD_PREFIX: &str = "memfd:";
 /// Makes the running executable unreachable for writing from within a container, by executing it once
 /// more from a read-only mount of its own that is attached nowhere (or, without the right to make
 /// one, from a sealed copy in memory). From that mount nothing can be executed afterwards, so that a
-/// script for the interpreter `/proc/self/exe` does not bring the executable into a container. Arguments and environment stay, and so does the process id.
+/// script for the interpreter `/proc/self/exe` does not bring the executable into a container. Arguments
+/// and environment stay, and so does the process id.
 ///
 /// To be called first in `main`: the process image that was not sealed ends here, with all its other
 /// threads. In the sealed one this returns at once; there `/proc/self/exe`, and with it
@@ -111,28 +112,29 @@ fn is_sealed_copy(file: &OwnedFd) -> bool {
 fn read_only_mount(executable: &OwnedFd) -> io::Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::AT_EMPTY_PATH;
     let mount = open_tree(executable, c"", flags)?;
-    raw::mount_setattr(mount.as_fd(), SEALED)?;
+    raw::mount_setattr(mount.as_fd(), SEALED_ATTRIBUTES)?;
     Ok(mount)
 }
 
-/// What the mount is like. But for the first, it is to tell the mount from any other.
-const SEALED: u64 = libc::MOUNT_ATTR_RDONLY
+/// The attributes (`MOUNT_ATTR_*`) of the mount that a sealed program is executed from. But for the first, they are to tell
+/// it from any other.
+pub const SEALED_ATTRIBUTES: u64 = libc::MOUNT_ATTR_RDONLY
     | libc::MOUNT_ATTR_NODEV
     | libc::MOUNT_ATTR_NODIRATIME
     | libc::MOUNT_ATTR_NOSYMFOLLOW;
 
-/// The same as flags of `statvfs(3)`; rustix does not have the last.
-const SEALED_FLAGS: StatVfsMountFlags = StatVfsMountFlags::RDONLY
-    .union(StatVfsMountFlags::NODEV)
-    .union(StatVfsMountFlags::NODIRATIME)
-    .union(StatVfsMountFlags::from_bits_retain(0x2000));
+/// [`SEALED_ATTRIBUTES`] as statfs(2) tells them (`ST_*`).
+pub const SEALED_FLAGS: u64 = libc::ST_RDONLY | libc::ST_NODEV | libc::ST_NODIRATIME | ST_NOSYMFOLLOW;
+
+/// libc does not have it.
+const ST_NOSYMFOLLOW: u64 = 0x2000;
 
 /// Nobody can execute the program any more from the mount that it was executed from. Who got hold of the executable in a
 /// container, as by a script for the interpreter `/proc/self/exe`, could not write to it, but keep the host from executing
 /// it: a file that is just being opened for writing, even in vain, is busy.
 fn forbid_execution() {
     raw::close_executed_if(|mount| {
-        let is_ours = fstatvfs(mount).is_ok_and(|stat| stat.f_flag.contains(SEALED_FLAGS));
+        let is_ours = fstatvfs(mount).is_ok_and(|stat| stat.f_flag.bits() & SEALED_FLAGS == SEALED_FLAGS);
         is_ours && raw::mount_setattr(mount, libc::MOUNT_ATTR_NOEXEC).is_ok()
     });
 }
@@ -164,8 +166,7 @@ fn arguments() -> io::Result<Vec<CString>> {
     let mut line = line.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     // The NUL that ends the last one: behind it there is no other.
     line.pop();
-    let arguments = line.split(|&byte| byte == 0).map(|argument| OsString::from_vec(argument.to_vec()));
-    Ok(arguments.filter_map(c_string).collect())
+    Ok(line.split(|&byte| byte == 0).filter_map(|argument| CString::new(argument).ok()).collect())
 }
 
 fn environment() -> Vec<CString> {

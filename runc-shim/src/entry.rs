@@ -15,6 +15,8 @@ use core::arch::{asm, naked_asm};
 use core::ffi::{c_char, c_long};
 use core::mem::MaybeUninit;
 
+use libcontainer::exe::{SEALED_ATTRIBUTES, SEALED_FLAGS};
+
 /// Where the kernel starts the program, `rsp` at the argument count (System V ABI for x86-64, 3.4.1). `rdx` belongs to
 /// the C library.
 #[unsafe(naked)]
@@ -57,7 +59,7 @@ unsafe extern "C" fn seal(stack: *const usize) {
             forbid_execution(mount);
         }
     } else if let Some(mount) = open_mount(executable) {
-        if set_attributes(mount, SEALED) {
+        if set_attributes(mount, SEALED_ATTRIBUTES) {
             let empty = c"".as_ptr() as usize;
             let at_empty_path = libc::AT_EMPTY_PATH as usize;
             call(libc::SYS_execveat, [mount, empty, arguments as usize, environment as usize, at_empty_path]);
@@ -67,12 +69,6 @@ unsafe extern "C" fn seal(stack: *const usize) {
     // Nothing may stay open: it could have the number of a standard stream that the caller has closed.
     close(executable);
 }
-
-/// What the mount is like that the program is executed from. But for the first, it is to tell the mount from any other.
-const SEALED: u64 = libc::MOUNT_ATTR_RDONLY
-    | libc::MOUNT_ATTR_NODEV
-    | libc::MOUNT_ATTR_NODIRATIME
-    | libc::MOUNT_ATTR_NOSYMFOLLOW;
 
 /// The descriptor that the program was executed from, if it was one: the kernel names it in place of a path.
 ///
@@ -122,20 +118,16 @@ unsafe fn number(path: *const c_char) -> Option<usize> {
 /// it, but keep the host from executing it: a file that is just being opened for writing, even in vain, is busy. So the
 /// container cannot get hold of it.
 fn forbid_execution(mount: usize) {
-    const FLAGS: u64 = libc::ST_RDONLY | libc::ST_NODEV | libc::ST_NODIRATIME | ST_NOSYMFOLLOW;
     let mut found = MaybeUninit::<Statfs>::uninit();
     if call(libc::SYS_fstatfs, [mount, found.as_mut_ptr() as usize, 0, 0, 0]).is_none() {
         return;
     }
     // SAFETY: the kernel has filled the structure.
     let flags = unsafe { found.assume_init_ref() }.flags;
-    if flags & FLAGS == FLAGS && set_attributes(mount, libc::MOUNT_ATTR_NOEXEC) {
+    if flags & SEALED_FLAGS == SEALED_FLAGS && set_attributes(mount, libc::MOUNT_ATTR_NOEXEC) {
         close(mount);
     }
 }
-
-/// libc does not have it.
-const ST_NOSYMFOLLOW: u64 = 0x2000;
 
 /// `struct statfs` of the kernel on x86-64. libc's hides the flags.
 #[repr(C)]
