@@ -360,6 +360,40 @@ fn binds_beside_each_other_are_where_the_config_says() {
     );
 }
 
+/// More binds in a row than are lent in one turn, file systems between them, and with a tmpfs filled from a bind before
+/// it also what the host makes.
+fn in_all_ways(config: &mut Config, folder: &str) -> Vec<String> {
+    writable(config);
+    for number in 0..80 {
+        config.bind(folder, &format!("/many/{number}"), &["rbind", "ro"]);
+    }
+    config.mount(json!({ "type": "tmpfs", "source": "over", "destination": "/many/3" }));
+    config.bind(folder, "/many/3/inside", &["bind"]);
+    config.bind(folder, "/copy", &["bind"]);
+    let copied =
+        json!({ "type": "tmpfs", "source": "copied", "destination": "/copy", "options": ["tmpcopyup"] });
+    config.mount(copied);
+    config.mount(json!({ "type": "tmpfs", "source": "last", "destination": "/last" }));
+    let mounts = config["mounts"].as_array().unwrap().iter();
+    mounts.map(|mount| mount["destination"].as_str().unwrap().to_owned()).collect()
+}
+
+on_hosts! {
+    fn mounts_are_listed_in_the_order_of_the_config(host: Host) {
+        let sandbox = Sandbox::on(host);
+        let folder = sandbox.file("folder");
+        fs::create_dir(&folder).unwrap();
+        fs::write(format!("{folder}/file"), "content").unwrap();
+        let mut wanted = Vec::new();
+        let report =
+            sandbox.report_with(&["--read", "/copy/file"], |config| wanted = in_all_ways(config, &folder));
+        let listed = report["mounts"].as_array().unwrap().iter().map(|mount| mount["destination"].as_str().unwrap());
+        let listed: Vec<&str> = listed.filter(|place| wanted.iter().any(|wanted| wanted == place)).collect();
+        assert_eq!(listed, wanted);
+        assert_eq!(report["read"]["/copy/file"], "content");
+    }
+}
+
 #[test]
 fn hundreds_of_mounts() {
     let report = Sandbox::new().report(|config| {

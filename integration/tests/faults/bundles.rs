@@ -72,7 +72,8 @@ pub(super) fn scheduled() -> (Sandbox, Holder) {
     (sandbox, holder)
 }
 
-/// Volumes that the host prepares: one with ids of its own, one filled from the image.
+/// Volumes that the host prepares: one with ids of its own, one filled from the image, and so many that it lends some
+/// while others are being attached.
 pub(super) fn prepared_volumes() -> Sandbox {
     let sandbox = Sandbox::new();
     let folder = sandbox.file("volume");
@@ -81,10 +82,13 @@ pub(super) fn prepared_volumes() -> Sandbox {
     let map = json!([{ "containerID": 0, "hostID": 200_000, "size": 65_536 }]);
     sandbox.configure(|config| {
         config.probe(&["exit", "7"]);
-        config.mount(json!({ "type": "bind", "source": folder, "destination": "/tmp",
+        config.mount(json!({ "type": "bind", "source": &folder, "destination": "/tmp",
             "options": ["rbind", "ridmap"], "uidMappings": map, "gidMappings": map }));
         config.mount(json!({ "type": "tmpfs", "source": "tmpfs", "destination": "/home/app",
             "options": ["tmpcopyup"] }));
+        for number in 0..17 {
+            config.bind(&folder, &format!("/many/{number}"), &["rbind", "ro"]);
+        }
     });
     sandbox
 }

@@ -3,6 +3,7 @@
 
 use crate::op::Op;
 use crate::output::Output;
+use crate::program::Program;
 use crate::slot::Slot;
 use crate::sys::Handle;
 use crate::{Fault, Result, sys};
@@ -10,9 +11,9 @@ use crate::{Fault, Result, sys};
 /// One message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// [`Record::GO`], [`Record::DONE`] or [`Record::FAILED`].
+    /// [`Record::GO`], [`Record::LEND`], [`Record::DONE`] or [`Record::FAILED`].
     pub kind: u32,
-    /// Index of the plan's entry that it is about; of a `Go` with a descriptor, the slot for that.
+    /// Index of the plan's entry that it is about; of descriptors, the slot of the first.
     pub index: u32,
     /// Number of an operation (see [`crate::op`]) if failed.
     pub op: u32,
@@ -29,8 +30,12 @@ impl Record {
     pub const DONE: u32 = 2;
     /// Entry `index` failed; the child is gone.
     pub const FAILED: u32 = 3;
+    /// Descriptors come with it, for as many slots from `index` on.
+    pub const LEND: u32 = 4;
     /// Bytes on the wire.
     pub const SIZE: usize = 20;
+    /// How many descriptors come with one message at most.
+    pub const MOST_LENT: usize = sys::MOST_FDS;
 
     /// The record that lets a waiting child go on.
     #[must_use]
@@ -38,10 +43,10 @@ impl Record {
         Self { kind: Self::GO, index: 0, op: 0, errno: 0, pid: 0 }
     }
 
-    /// As [`Self::go`], for a message that brings a descriptor for a slot.
+    /// The record of a message that brings descriptors for `slot` and those behind it, [`Self::MOST_LENT`] at most.
     #[must_use]
-    pub fn go_with(slot: Slot) -> Self {
-        Self { index: slot.0.into(), ..Self::go() }
+    pub fn lend(slot: Slot) -> Self {
+        Self { kind: Self::LEND, index: slot.0.into(), ..Self::go() }
     }
 
     pub(crate) fn done(index: u32) -> Self {
@@ -112,13 +117,27 @@ pub(crate) fn send(link: i32, record: Record, fd: Option<i32>) -> Result<()> {
     sys::send(link, &record.to_bytes(), fd)
 }
 
-/// Waits for `Go`, and for the descriptor for a slot that may come with it. It is an error if the other end is closed.
-pub(crate) fn await_go(link: i32) -> Result<Option<(Slot, Handle)>> {
-    let mut bytes = [0; Record::SIZE];
-    let (len, fd) = sys::receive(link, &mut bytes)?;
-    let record = Record::from_bytes(&bytes);
-    if len != Record::SIZE || record.kind != Record::GO {
-        return Err(Fault { op: Op::Receive, errno: if len == 0 { libc::EPIPE } else { libc::EPROTO } });
+/// Waits for `Go`, and puts the descriptors that come before it into their slots. It is an error if the other end is
+/// closed.
+pub(crate) fn await_go(link: i32, program: &mut Program<'_>) -> Result<()> {
+    loop {
+        let mut bytes = [0; Record::SIZE];
+        let (len, fds) = sys::receive(link, &mut bytes)?;
+        let record = Record::from_bytes(&bytes);
+        match record.kind {
+            Record::GO if len == Record::SIZE => return Ok(()),
+            Record::LEND if len == Record::SIZE => fill(program, record.index as u16, fds)?,
+            _ => {
+                return Err(Fault {
+                    op: Op::Receive,
+                    errno: if len == 0 { libc::EPIPE } else { libc::EPROTO },
+                });
+            }
+        }
     }
-    Ok(fd.map(|fd| (Slot(record.index as u16), fd)))
+}
+
+fn fill(program: &mut Program<'_>, first: u16, fds: impl Iterator<Item = Handle>) -> Result<()> {
+    let slots = (first..).map(Slot);
+    slots.zip(fds).try_for_each(|(slot, fd)| program.fill(slot, fd.keep()))
 }

@@ -97,12 +97,8 @@ impl<'a> Context<'_, 'a> {
         if has_news && link::send(link, Record::done(index), self.listener.take()).is_err() {
             sys::exit(1);
         }
-        match link::await_go(link) {
-            Ok(None) => {}
-            Ok(Some((slot, fd))) if self.program.fill(slot, fd.fd()).is_ok() => {
-                let _open_until_exec: i32 = fd.keep();
-            }
-            _ => sys::exit(1),
+        if link::await_go(link, self.program).is_err() {
+            sys::exit(1);
         }
     }
 
@@ -341,7 +337,7 @@ impl<'a> Context<'_, 'a> {
         let gate = self.program.slot(GATE)?;
         loop {
             let caller = sys::accept(gate)?;
-            if link::await_go(caller.fd()).is_ok() {
+            if link::await_go(caller.fd(), self.program).is_ok() {
                 self.link = caller.keep();
                 return Ok(());
             }

@@ -56,7 +56,7 @@ mod terminal;
 pub use files::*;
 pub use mounts::*;
 pub use socket::enter_new_network;
-pub(crate) use socket::{accept, loopback_up, receive, send};
+pub(crate) use socket::{MOST_FDS, accept, loopback_up, receive, send};
 pub use terminal::*;
 
 fn check(op: Op, result: c_long) -> Result<c_long> {

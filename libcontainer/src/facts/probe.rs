@@ -31,9 +31,11 @@ pub fn probe(config: &Config, purpose: Purpose, by_systemd: bool) -> Result<(Fac
     let mut handles = Handles::default();
     let root = look(&config.root.path).keep(&mut handles.root);
     let mut sources = BTreeMap::new();
-    // For a user namespace it is copied later, from where its flags are locked.
-    let may_copy = purpose == Purpose::Create && config.namespaces.user.membership == Membership::Host;
+    // For a user namespace it is copied later, from where its flags are locked; behind a file system that the
+    // container makes, when that is made: mounts are listed in the order in which they were made.
+    let mut may_copy = purpose == Purpose::Create && config.namespaces.user.membership == Membership::Host;
     for mount in &config.mounts {
+        may_copy &= !matches!(mount.kind, MountKind::Filesystem { .. } | MountKind::Cgroup);
         if let MountKind::Bind { source, recursive } = &mount.kind {
             let (fact, handle) = look_at_source(source, *recursive, may_copy);
             if fact == (PathFact::Missing { errno: libc::EMFILE }) {
@@ -123,8 +125,14 @@ impl Look {
     }
 }
 
+/// Nearly all are folders, and what can be opened as one needs no second question.
 pub(super) fn look(path: &Path) -> Look {
-    Look(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).and_then(told))
+    const HANDLE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+    Look(match open(path, HANDLE | OFlags::DIRECTORY, Mode::empty()) {
+        Ok(folder) => Ok((PathFact::Folder, folder)),
+        Err(Errno::NOTDIR) => open(path, HANDLE, Mode::empty()).and_then(told),
+        Err(errno) => Err(errno),
+    })
 }
 
 fn told(handle: OwnedFd) -> std::result::Result<(PathFact, OwnedFd), Errno> {

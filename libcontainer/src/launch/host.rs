@@ -199,6 +199,9 @@ impl Engine<'_> {
 
     /// Puts a descriptor where the child will find it.
     pub(super) fn lend(&mut self, slot: libcontainer_init::Slot, fd: OwnedFd) -> Result<()> {
+        if self.link.is_some() {
+            self.unsent.push(slot);
+        }
         self.slots.insert(slot, fd);
         Ok(())
     }
@@ -227,7 +230,6 @@ impl Engine<'_> {
             Actor::Host | Actor::Init => self.init = Some(process),
         }
         self.link = Some(link);
-        self.slots.clear();
         Ok(())
     }
 

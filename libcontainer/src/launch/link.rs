@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use libcontainer_init::{Message, Record, Slot};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::{self, Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -43,9 +43,9 @@ impl Link {
         send(&self.0, &Record::go().to_bytes(), SendFlags::NOSIGNAL).map(drop)
     }
 
-    /// As [`Self::go`]; a descriptor for a slot comes with it.
-    pub(super) fn go_with(&self, slot: Slot, fd: impl AsFd) -> io::Result<()> {
-        send_with(&self.0, &Record::go_with(slot).to_bytes(), fd)
+    /// Gives the child descriptors for `slot` and those behind it, before its next turn: [`Record::MOST_LENT`] at most.
+    pub(super) fn lend(&self, slot: Slot, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        send_with(&self.0, &Record::lend(slot).to_bytes(), fds)
     }
 
     /// Waits until there is something to hear; `false` if `process` has ended and nothing ever will. The link alone does
@@ -91,14 +91,13 @@ pub(crate) fn hear(socket: &OwnedFd) -> io::Result<Heard> {
 
 /// Sends a descriptor as pidfd sockets get it.
 pub(super) fn send_fd(socket: &OwnedFd, fd: impl AsFd) -> io::Result<()> {
-    send_with(socket, b"pidfd", fd)
+    send_with(socket, b"pidfd", &[fd.as_fd()])
 }
 
-fn send_with(socket: &OwnedFd, bytes: &[u8], fd: impl AsFd) -> io::Result<()> {
-    let fds = [fd.as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+fn send_with(socket: &OwnedFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(Record::MOST_LENT))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {
+    if !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
         return Err(Errno::NOBUFS);
     }
     sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL).map(drop)

@@ -23,8 +23,8 @@ mod undo;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use libcontainer_init::{Slot, Step};
-use rustix::fd::OwnedFd;
+use libcontainer_init::{Record, Slot, Step};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
 use crate::cgroup::systemd::Unit;
@@ -92,12 +92,12 @@ struct Engine<'a> {
     unit: Option<Unit>,
     /// The cgroups of the container that a program is executed in.
     joined_cgroup: Option<cgroup::Cgroups>,
-    /// Descriptors for the child: its copies are made by the clone, ours are dropped after it.
+    /// Descriptors for the child, which gets copies of them by the clone.
     slots: BTreeMap<Slot, OwnedFd>,
     /// The network namespace that is being made.
     network: Option<Network>,
-    /// What goes to the child with the next `Go`, for it was made after the clone.
-    handover: Option<(Slot, OwnedFd)>,
+    /// Those that are sent to the child before its next turn, for they were made after the clone.
+    unsent: Vec<Slot>,
     /// User namespaces that only hold maps, by number.
     id_namespaces: Vec<OwnedFd>,
     /// The root file system with the flags of its mounts locked, until it is lent.
@@ -140,7 +140,7 @@ fn execute(launch: Launch<'_>, stored: Stored, config: &[u8]) -> Result<(Stored,
         joined_cgroup: None,
         slots: BTreeMap::new(),
         network: None,
-        handover: None,
+        unsent: Vec::new(),
         id_namespaces: Vec::new(),
         locked_root: None,
         link: None,
@@ -263,12 +263,20 @@ impl Engine<'_> {
     }
 
     fn say_go(&mut self, index: usize) -> std::result::Result<rustix::io::Result<()>, Failure> {
-        let handover = self.handover.take();
+        let unsent = std::mem::take(&mut self.unsent);
         let link = self.link(index)?;
-        Ok(match handover {
-            Some((slot, fd)) => link.go_with(slot, fd),
-            None => link.go(),
-        })
+        Ok(self.send(link, &unsent).and_then(|()| link.go()))
+    }
+
+    fn send(&self, link: &Link, slots: &[Slot]) -> rustix::io::Result<()> {
+        for run in slots.chunk_by(|one, next| next.0 == one.0.wrapping_add(1)) {
+            for slots in run.chunks(Record::MOST_LENT) {
+                let fds = slots.iter().filter_map(|slot| self.slots.get(slot));
+                let fds: Vec<BorrowedFd<'_>> = fds.map(AsFd::as_fd).collect();
+                slots.first().map_or(Ok(()), |first| link.lend(*first, &fds))?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the end of the child's turn, which ends with entry `end - 1`.

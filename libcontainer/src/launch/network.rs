@@ -66,7 +66,6 @@ impl Engine<'_> {
     pub(super) fn send_network(&mut self, slot: Slot) -> Result<()> {
         let made = self.network.take().and_then(|mut network| network.end());
         let network = made.ok_or(Fault::Call("unshare", Errno::CHILD))?.map_err(child)?;
-        self.handover = Some((slot, clone::owned(network)));
-        Ok(())
+        self.lend(slot, clone::owned(network))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use libcontainer_init::{Slot, Step, slot};
+use libcontainer_init::{Slot, Step, Text, slot};
 
 use super::entry::{Action, Actor, Entry, HostStep, Source, Tree};
 use super::pool::Pool;
@@ -10,14 +10,49 @@ use super::request::Request;
 use super::taken;
 use crate::spec::{IdMaps, Warning};
 
+/// Where a tree is attached.
+pub(super) struct Place {
+    pub(super) target: Text,
+    /// Whether a file, not a folder, is made there where there is nothing.
+    pub(super) file: bool,
+    /// As in [`Step::Attach`].
+    pub(super) strict: bool,
+}
+
+impl Place {
+    fn attach(self, tree: Slot) -> Step {
+        let Self { target, file, strict } = self;
+        Step::Attach { tree, target, file, strict }
+    }
+}
+
+/// What is lent when all that comes before it is mounted.
+#[derive(Default)]
+struct Turn {
+    /// The host's entries.
+    lend: Vec<Entry>,
+    /// What `Init` does with what they lend.
+    attach: Vec<Entry>,
+    /// Whether it follows another one directly.
+    goes_on: bool,
+}
+
+/// How many trees are lent before the first is attached.
+const AT_ONCE: usize = 16;
+
+fn entry(actor: Actor, action: Action, pointer: Option<String>) -> Entry {
+    Entry { actor, action, pointer, meanwhile: false }
+}
+
 pub(super) struct Build<'a> {
     pub(super) request: &'a Request<'a>,
     pub(super) pool: Pool,
     pub(super) entries: Vec<Entry>,
     pub(super) warnings: Vec<Warning>,
     next_slot: u16,
-    /// Trees that the host lends and `Init` has not yet put anywhere, in order.
+    /// Trees that the host lends before the clone and `Init` has not yet put anywhere, in order.
     lent: VecDeque<Slot>,
+    turn: Turn,
     /// Trees that `Init` takes itself, as the host may not lend them.
     pub(super) taken: Vec<(Tree, Option<String>)>,
     /// The trees of binds, by index in `/mounts`.
@@ -38,6 +73,7 @@ impl<'a> Build<'a> {
             warnings,
             next_slot: slot::FIRST_FREE,
             lent: VecDeque::new(),
+            turn: Turn::default(),
             taken: Vec::new(),
             binds: BTreeMap::new(),
             network: None,
@@ -45,15 +81,47 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// Lends a tree in a slot of its own. 65,000 of them are more descriptors than a process may have.
+    /// Lends a tree before the clone, to be attached later.
     pub(super) fn lend(&mut self, tree: Tree, pointer: Option<String>) {
+        let tree = self.with_slot(tree);
+        self.lent.push_back(tree.slot);
+        self.provide(tree, pointer);
+    }
+
+    /// In a slot of its own. 65,000 of them are more descriptors than a process may have.
+    fn with_slot(&mut self, tree: Tree) -> Tree {
         let slot = Slot(self.next_slot);
         self.next_slot = self.next_slot.saturating_add(1);
-        self.lent.push_back(slot);
         if let Source::Mount(index) = tree.source {
             self.binds.insert(index, slot);
         }
-        self.provide(Tree { slot, ..tree }, pointer);
+        Tree { slot, ..tree }
+    }
+
+    /// Attaches a tree that the host lends now, or else the one that was lent first and is not yet attached: they are
+    /// attached in the order of lending.
+    pub(super) fn attach(&mut self, tree: Option<Tree>, place: Place, pointer: Option<String>) {
+        let Some(tree) = tree else {
+            let slot = self.lent.pop_front().unwrap_or(slot::ROOT);
+            return self.push(Actor::Init, Action::Child(place.attach(slot)), pointer);
+        };
+        if self.turn.lend.len() == AT_ONCE {
+            self.take_turn();
+            self.turn.goes_on = true;
+        }
+        let tree = self.with_slot(tree);
+        let attach = Action::Child(place.attach(tree.slot));
+        self.turn.attach.push(entry(Actor::Init, attach, pointer.clone()));
+        self.turn.lend.push(entry(Actor::Host, Action::Host(HostStep::LendTree(tree)), pointer));
+    }
+
+    /// Trees that are attached one after the other are lent together, or if there are many, while those before them
+    /// are being attached.
+    fn take_turn(&mut self) {
+        let Turn { lend, attach, goes_on: meanwhile } = &mut self.turn;
+        let meanwhile = std::mem::take(meanwhile);
+        self.entries.extend(lend.drain(..).map(|entry| Entry { meanwhile, ..entry }));
+        self.entries.append(attach);
     }
 
     /// Has the host lend a tree in the slot that it names, or `Init` take it.
@@ -79,11 +147,6 @@ impl<'a> Build<'a> {
         self.id_namespaces.push(maps.clone());
         self.host_for(HostStep::IdNamespace { number, maps: maps.clone() }, pointer);
         number
-    }
-
-    /// The slot of the tree that was lent first and not yet asked for: trees are put in the order of lending.
-    pub(super) fn borrow(&mut self) -> Slot {
-        self.lent.pop_front().unwrap_or(slot::ROOT)
     }
 
     pub(super) fn slots(&self) -> usize {
@@ -121,7 +184,8 @@ impl<'a> Build<'a> {
     }
 
     fn push(&mut self, actor: Actor, action: Action, pointer: Option<String>) {
-        self.entries.push(Entry { actor, action, pointer, meanwhile: false });
+        self.take_turn();
+        self.entries.push(entry(actor, action, pointer));
     }
 
     /// As [`Self::meanwhile`], of all entries from `index` on.

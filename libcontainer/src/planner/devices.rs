@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use libcontainer_init::attr::MountAttr;
 use libcontainer_init::{Step, slot};
 
-use super::build::Build;
+use super::build::{Build, Place};
 use super::entry::{Source, Tree};
 use super::mounts;
 use crate::facts::{Facts, PathFact};
@@ -64,11 +64,11 @@ pub(super) fn plan(build: &mut Build<'_>) {
     let binds = config.binds_devices(build.request.facts.nested_user);
     for node in config.nodes() {
         let path = build.pool.text(&node.device.path);
-        let step = if binds && node.device.kind != DeviceKind::Fifo {
-            Step::Attach { tree: build.borrow(), target: path, file: true, strict: false }
-        } else {
-            make(&node.device, path)
-        };
+        if binds && node.device.kind != DeviceKind::Fifo {
+            build.attach(None, Place { target: path, file: true, strict: false }, node.pointer);
+            continue;
+        }
+        let step = make(&node.device, path);
         match node.pointer {
             Some(pointer) => build.init_for(step, pointer),
             None => build.init(step),

@@ -33,26 +33,23 @@ fn may_mount_sysfs(build: &Build<'_>) -> bool {
     }
 }
 
-pub(super) fn lend(build: &mut Build<'_>, mount: &Mount) -> Result<()> {
-    let MountKind::Filesystem { fstype, copy_up, .. } = &mount.kind else { return Ok(()) };
+/// What the host lends for `mount`, if it does.
+pub(super) fn tree(build: &mut Build<'_>, mount: &Mount) -> Result<Option<Tree>> {
+    let MountKind::Filesystem { fstype, copy_up, .. } = &mount.kind else { return Ok(None) };
     if !is(build, mount) {
-        return Ok(());
+        return Ok(None);
     }
     if *copy_up || mount.idmap.is_some() {
-        return lend_new(build, mount, fstype, *copy_up);
+        return new_tree(build, mount, fstype, *copy_up).map(Some);
     }
     let mut tree = bind(build, mount);
     tree.all.set |= attr::RDONLY | tree.top.set;
     tree.top = attributes(Attributes::default());
     let path = PathBuf::from("/sys");
-    build.lend(
-        Tree { source: Source::Made(path.clone()), path, recursive: true, ..tree },
-        Some(pointer(mount)),
-    );
-    Ok(())
+    Ok(Some(Tree { source: Source::Made(path.clone()), path, recursive: true, ..tree }))
 }
 
-fn lend_new(build: &mut Build<'_>, mount: &Mount, fstype: &str, copy_up: bool) -> Result<()> {
+fn new_tree(build: &mut Build<'_>, mount: &Mount, fstype: &str, copy_up: bool) -> Result<Tree> {
     let mut options = filesystems::options(build, mount);
     if mount.idmap.is_none() {
         owners(build, mount, &mut options)?;
@@ -68,8 +65,7 @@ fn lend_new(build: &mut Build<'_>, mount: &Mount, fstype: &str, copy_up: bool) -
     top.set = now(mount);
     let source = Source::New(Box::new(NewFilesystem { fs, template }));
     let tree = Tree { source, path: fstype.into(), idmap, top, ..bind(build, mount) };
-    build.lend(Tree { all: attributes(Attributes::default()), ..tree }, Some(pointer(mount)));
-    Ok(())
+    Ok(Tree { all: attributes(Attributes::default()), ..tree })
 }
 
 fn too_long(mount: &Mount) -> Error {

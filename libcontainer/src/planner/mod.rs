@@ -123,10 +123,10 @@ fn make(request: &Request<'_>) -> Result<Plan> {
     let cgroup = cgroups::plan(&mut build)?;
     let groups = resctrl::plan(&mut build)?;
     rootfs::lend(&mut build, &cgroup.placement)?;
-    let devices = cgroup.devices.clone();
+    let (devices, placement) = (cgroup.devices.clone(), cgroup.placement.clone());
     namespaces::enter(&mut build, cgroup, groups)?;
     net_devices::plan(&mut build)?;
-    rootfs::plan(&mut build)?;
+    rootfs::plan(&mut build, &placement)?;
     let process = process::plan(&mut build, devices)?;
     let poststop = request.config.hooks.poststop.clone();
     Ok(Plan { poststop, ..finished(build, Purpose::Create, process) })

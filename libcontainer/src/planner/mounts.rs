@@ -6,7 +6,7 @@ use libcontainer_init::attr::MountAttr;
 use libcontainer_init::step::Filesystem;
 use libcontainer_init::{Step, slot};
 
-use super::build::Build;
+use super::build::{Build, Place};
 use super::entry::{Source, Tree};
 use super::rootfs::{flag, namespace_propagation};
 use super::{filesystems, host_made, host_mounts, mount_ids};
@@ -19,38 +19,70 @@ use crate::{Error, ErrorKind, Result};
 /// Where every host has them. They are shown as they are to a container that has none of its own.
 const CGROUPS: &str = "/sys/fs/cgroup";
 
-/// Lends the trees of `/mounts`, in order.
+/// Lends the trees of `/mounts` that need not wait for what is mounted before them.
 pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     let config = build.request.config;
     filesystems::warn_of_label(build);
-    for mount in &config.mounts {
-        match &mount.kind {
-            MountKind::Bind { source, recursive } => {
-                check_source(build, mount, source)?;
-                let idmap = mount_ids::of(build, mount);
-                let path = source.clone();
-                let tree = Tree { path, recursive: *recursive, idmap, ..bind(build, mount) };
-                build.lend(tree, Some(pointer(mount)));
-            }
-            // Without a cgroup namespace a v1 hierarchy would show the host's whole tree, and a user namespace may
-            // not mount the unified one.
-            MountKind::Cgroup if build.request.facts.cgroup_denied && is_lent(build) => {
-                let path = PathBuf::from(CGROUPS);
-                let tree =
-                    Tree { source: Source::Made(path.clone()), path, recursive: true, ..bind(build, mount) };
-                build.lend(tree, Some(pointer(mount)));
-            }
-            MountKind::Cgroup if is_lent(build) => {
-                for dir in placement.dirs() {
-                    let tree = Tree { source: Source::Made(dir.clone()), path: dir, ..bind(build, mount) };
-                    build.lend(tree, Some(pointer(mount)));
-                }
-            }
-            MountKind::Filesystem { .. } => host_made::lend(build, mount)?,
-            MountKind::Cgroup | MountKind::Remount { .. } => {}
+    let early = early(build);
+    for mount in config.mounts.iter().take(early) {
+        for tree in trees(build, placement, mount)? {
+            build.lend(tree, Some(pointer(mount)));
         }
     }
+    mount_ids::prepare(build);
     Ok(())
+}
+
+/// How many of `/mounts` are lent before the clone, if they are lent at all.
+///
+/// Since Linux 6.8 mountinfo(5) lists mounts in the order in which they were made, which must be that of the
+/// configuration: it is what tells a mount from what covers it. So the host makes its trees when the container's own
+/// file systems before them are there. Trees whose flags are locked, and those that `Init` takes, are copied all at
+/// once, and what is attached nowhere is not listed.
+fn early(build: &Build<'_>) -> usize {
+    let config = build.request.config;
+    let at_once = config.namespaces.user.membership != Membership::Host || host_mounts::applies(config);
+    match config.mounts.iter().position(|mount| makes(build, mount)) {
+        Some(first) if !at_once => first,
+        _ => config.mounts.len(),
+    }
+}
+
+/// Whether `Init` makes a file system for `mount`.
+fn makes(build: &Build<'_>, mount: &Mount) -> bool {
+    match mount.kind {
+        MountKind::Filesystem { .. } => !host_made::is(build, mount),
+        MountKind::Cgroup => {
+            !is_lent(build)
+                || (!build.request.facts.cgroup.v1.is_empty() && !build.request.facts.cgroup_denied)
+        }
+        MountKind::Bind { .. } | MountKind::Remount { .. } => false,
+    }
+}
+
+/// What the host lends for `mount`, in the order in which it is attached.
+fn trees(build: &mut Build<'_>, placement: &Placement, mount: &Mount) -> Result<Vec<Tree>> {
+    let made = |build: &Build<'_>, path: PathBuf| Tree {
+        source: Source::Made(path.clone()),
+        path,
+        recursive: true,
+        ..bind(build, mount)
+    };
+    Ok(match &mount.kind {
+        MountKind::Bind { source, recursive } => {
+            check_source(build, mount, source)?;
+            let idmap = mount_ids::of(build, mount);
+            let path = source.clone();
+            vec![Tree { path, recursive: *recursive, idmap, ..bind(build, mount) }]
+        }
+        // Without a cgroup namespace a v1 hierarchy would show the host's whole tree, and a user namespace may
+        // not mount the unified one.
+        MountKind::Cgroup if !is_lent(build) => Vec::new(),
+        MountKind::Cgroup if build.request.facts.cgroup_denied => vec![made(build, CGROUPS.into())],
+        MountKind::Cgroup => placement.dirs().into_iter().map(|dir| made(build, dir)).collect(),
+        MountKind::Filesystem { .. } => host_made::tree(build, mount)?.into_iter().collect(),
+        MountKind::Remount { .. } => Vec::new(),
+    })
 }
 
 fn check_source(build: &Build<'_>, mount: &Mount, source: &Path) -> Result<()> {
@@ -95,29 +127,33 @@ pub(super) fn attributes(attributes: Attributes) -> MountAttr {
 }
 
 /// The mounts, in order. Read-only file systems that the runtime itself still writes to become read-only last.
-pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
+pub(super) fn plan(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     let config = build.request.config;
+    let early = early(build);
     for mount in &config.mounts {
+        let trees = if mount.index < early { Vec::new() } else { trees(build, placement, mount)? };
+        let mut trees = trees.into_iter();
         match &mount.kind {
             MountKind::Bind { .. } => {
                 let file = build.request.facts.sources.get(&mount.index) == Some(&PathFact::File);
-                attach(build, mount, file);
+                attach(build, mount, trees.next(), file);
             }
-            MountKind::Filesystem { .. } if host_made::is(build, mount) => attach(build, mount, false),
+            MountKind::Filesystem { .. } if host_made::is(build, mount) => {
+                attach(build, mount, trees.next(), false);
+            }
             MountKind::Filesystem { .. } => filesystems::plan(build, mount)?,
             MountKind::Remount { data } => remount(build, mount, data),
-            MountKind::Cgroup => cgroup(build, mount),
+            MountKind::Cgroup => cgroup(build, mount, trees),
         }
     }
     Ok(())
 }
 
-/// Puts the tree that was lent for `mount` on its place.
-fn attach(build: &mut Build<'_>, mount: &Mount, file: bool) {
-    let tree = build.borrow();
+/// Puts the tree that is lent for `mount` on its place.
+fn attach(build: &mut Build<'_>, mount: &Mount, tree: Option<Tree>, file: bool) {
     let target = build.pool.text(mount.target());
-    let strict = mount.is_at_kernel_folder();
-    build.init_for(Step::Attach { tree, target, file, strict }, pointer(mount));
+    let place = Place { target, file, strict: mount.is_at_kernel_folder() };
+    build.attach(tree, place, Some(pointer(mount)));
 }
 
 /// Changes what is named and leaves the rest as it is, as mount(8) does: other flags of what is mounted there may be
@@ -165,11 +201,12 @@ pub(super) fn finish(build: &mut Build<'_>) {
     }
 }
 
-fn cgroup(build: &mut Build<'_>, mount: &Mount) {
+fn cgroup(build: &mut Build<'_>, mount: &Mount, trees: impl Iterator<Item = Tree>) {
+    let mut trees = trees;
     let layout = &build.request.facts.cgroup;
     let has_namespace = !is_lent(build);
     if !has_namespace && (layout.v1.is_empty() || build.request.facts.cgroup_denied) {
-        return lent_dir(build, mount, &mount.destination);
+        return lent_dir(build, mount, trees.next(), &mount.destination);
     }
     if layout.v1.is_empty() {
         return filesystem(build, mount, &mount.destination, "cgroup2", &[], now(mount));
@@ -177,23 +214,11 @@ fn cgroup(build: &mut Build<'_>, mount: &Mount) {
     let writable = now(mount) & !attr::RDONLY;
     filesystem(build, mount, &mount.destination, "tmpfs", &[("mode", Some("755"))], writable);
     for hierarchy in &layout.v1 {
-        let name = name(hierarchy);
-        let place = format!("{}/{name}", mount.destination);
+        let place = format!("{}/{}", mount.destination, name(hierarchy));
         if has_namespace {
-            let named = hierarchy.named.as_deref();
-            let mut data: Vec<(&str, Option<&str>)> =
-                hierarchy.controllers.iter().map(|controller| (controller.as_str(), None)).collect();
-            if named.is_some() {
-                data.extend([("none", None), ("name", named)]);
-            }
-            filesystem(build, mount, &place, "cgroup", &data, now(mount));
+            hierarchy_mount(build, mount, hierarchy, &place);
         } else {
-            lent_dir(build, mount, &place);
-        }
-        for controller in hierarchy.controllers.iter().filter(|controller| **controller != name) {
-            let path = build.pool.text(format!("{}/{controller}", mount.destination));
-            let target = build.pool.text(&name);
-            build.init_for(Step::Link { path, target }, pointer(mount));
+            lent_dir(build, mount, trees.next(), &place);
         }
     }
     if layout.v2.is_some() {
@@ -201,19 +226,41 @@ fn cgroup(build: &mut Build<'_>, mount: &Mount) {
         if has_namespace {
             filesystem(build, mount, &place, "cgroup2", &[], now(mount));
         } else {
-            lent_dir(build, mount, &place);
+            lent_dir(build, mount, trees.next(), &place);
         }
     }
+    links(build, mount);
     if now(mount) & attr::RDONLY != 0 {
         let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
         host_mounts::change(build, &mount.destination, attr, false, pointer(mount));
     }
 }
 
-fn lent_dir(build: &mut Build<'_>, mount: &Mount, place: &str) {
-    let tree = build.borrow();
+fn hierarchy_mount(build: &mut Build<'_>, mount: &Mount, hierarchy: &Hierarchy, place: &str) {
+    let named = hierarchy.named.as_deref();
+    let mut data: Vec<(&str, Option<&str>)> =
+        hierarchy.controllers.iter().map(|controller| (controller.as_str(), None)).collect();
+    if named.is_some() {
+        data.extend([("none", None), ("name", named)]);
+    }
+    filesystem(build, mount, place, "cgroup", &data, now(mount));
+}
+
+/// Controllers that share a hierarchy are found by their own names too.
+fn links(build: &mut Build<'_>, mount: &Mount) {
+    for hierarchy in &build.request.facts.cgroup.v1 {
+        let name = name(hierarchy);
+        for controller in hierarchy.controllers.iter().filter(|controller| **controller != name) {
+            let path = build.pool.text(format!("{}/{controller}", mount.destination));
+            let target = build.pool.text(&name);
+            build.init_for(Step::Link { path, target }, pointer(mount));
+        }
+    }
+}
+
+fn lent_dir(build: &mut Build<'_>, mount: &Mount, tree: Option<Tree>, place: &str) {
     let target = build.pool.text(place);
-    build.init_for(Step::Attach { tree, target, file: false, strict: false }, pointer(mount));
+    build.attach(tree, Place { target, file: false, strict: false }, Some(pointer(mount)));
 }
 
 fn filesystem(

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use libcontainer_init::attr::MountAttr;
-use libcontainer_init::{Step, slot};
+use libcontainer_init::slot;
 
-use super::build::Build;
+use super::build::{Build, Place};
 use super::entry::{HostStep, Source, Tree};
 use super::rootfs::namespace_propagation;
 use crate::spec::attr;
@@ -40,9 +40,8 @@ pub(super) fn lend(build: &mut Build<'_>) {
 /// Puts it on its place.
 pub(super) fn attach(build: &mut Build<'_>) {
     if folder(build).is_some() {
-        let tree = build.borrow();
         let target = build.pool.text(TARGET);
-        build.init(Step::Attach { tree, target, file: false, strict: false });
+        build.attach(None, Place { target, file: false, strict: false }, None);
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) fn program_needs_proc(config: &Config) -> bool {
 }
 
 /// `Init`'s steps from its first namespace to the finished root.
-pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
+pub(super) fn plan(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     let config = build.request.config;
     let options = build.request.options;
     // Nodes, folders and files are made with exactly the modes they ask for.
@@ -122,7 +122,7 @@ pub(super) fn plan(build: &mut Build<'_>) -> Result<()> {
     if !host_mounts::applies(config) {
         attach_root(build)?;
     }
-    mounts::plan(build)?;
+    mounts::plan(build, placement)?;
     namespaces::join_network(build);
     notify::attach(build);
     devices::plan(build);

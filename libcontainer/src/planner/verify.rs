@@ -22,6 +22,7 @@ pub fn verify(plan: &Plan) -> Vec<Violation> {
         world.index = index;
         world.actors(entry);
         world.meanwhile(entry);
+        world.mounts(entry);
         match &entry.action {
             Action::Host(step) => world.host(step),
             Action::Child(step) => world.child(entry.actor, step),
@@ -46,6 +47,25 @@ fn mounts_with_network(plan: &Plan) -> Vec<usize> {
     may_show.map(|(index, _)| index).collect()
 }
 
+/// Whether the entry shows a plan whose trees are all copied together: with locked flags, by `Init`, or for a root that
+/// is attached nowhere.
+fn makes_at_once(entry: &Entry) -> bool {
+    matches!(
+        entry.action,
+        Action::Host(HostStep::LockMounts) | Action::Child(Step::TakeTree { .. } | Step::ChangeRoot)
+    )
+}
+
+/// The place in `/mounts` of what the entry makes a mount for.
+fn made_for(entry: &Entry) -> Option<usize> {
+    let makes = matches!(
+        entry.action,
+        Action::Host(HostStep::LendTree(_)) | Action::Child(Step::Mount { .. } | Step::MountText { .. })
+    );
+    let pointer = entry.pointer.as_deref().filter(|_| makes)?;
+    pointer.strip_prefix("/mounts/")?.parse().ok()
+}
+
 /// What has happened up to an entry.
 #[derive(Default)]
 struct World {
@@ -54,6 +74,8 @@ struct World {
     previous: Option<Actor>,
     /// Whether the entry may be done while a child is at its own.
     has_child_at_work: bool,
+    /// Whether the child may be making file systems.
+    is_mounting: bool,
     /// By number.
     slots: Vec<bool>,
     has_filter: bool,
@@ -90,6 +112,10 @@ struct World {
     network_begun: bool,
     /// Entries that mount what may belong to a network namespace.
     shows_network: Vec<usize>,
+    /// Whether the order in which mounts are made is seen by nobody, or not ours to choose.
+    mounts_at_once: bool,
+    /// The place in `/mounts` of what was made last.
+    last_mount: usize,
     propagated: bool,
     root_attached: bool,
     pivoted: bool,
@@ -120,6 +146,7 @@ impl World {
                 matches!(step, HostStep::BeginNetwork | HostStep::SendNetwork { .. })
             }),
             shows_network: mounts_with_network(plan),
+            mounts_at_once: plan.entries.iter().any(makes_at_once),
             has_cgroup_to_join: has(|step| matches!(step, HostStep::JoinCgroup)),
             // A caller that may make none leaves the container in its own.
             in_cgroup: !has(|step| {
@@ -166,24 +193,38 @@ impl World {
 
     /// What the host does while the child is at work must not depend on what the child has yet to do.
     fn meanwhile(&mut self, entry: &Entry) {
-        let needs_nothing = matches!(
-            entry.action,
-            Action::Host(
-                HostStep::Devices(Devices::Program(_))
-                    | HostStep::Record { running: true }
-                    | HostStep::EnterCgroup { .. }
-                    | HostStep::JoinCgroup
-                    | HostStep::StartUnit(_)
-                    | HostStep::DelegateCgroup { .. }
-                    | HostStep::JoinRdtGroups(_)
-                    | HostStep::Limit(_)
-                    | HostStep::IdMaps { .. }
-                    | HostStep::OomScore { .. }
-                    | HostStep::SendNetwork { .. }
-            )
-        );
+        self.is_mounting = match entry.action {
+            Action::Child(Step::Mount { .. } | Step::MountText { .. }) => true,
+            Action::Host(_) => self.is_mounting && entry.meanwhile,
+            Action::Child(_) => self.is_mounting,
+        };
+        let lends = matches!(entry.action, Action::Host(HostStep::LendTree(_)));
+        let needs_nothing = (lends && !self.is_mounting)
+            || matches!(
+                entry.action,
+                Action::Host(
+                    HostStep::Devices(Devices::Program(_))
+                        | HostStep::Record { running: true }
+                        | HostStep::EnterCgroup { .. }
+                        | HostStep::JoinCgroup
+                        | HostStep::StartUnit(_)
+                        | HostStep::DelegateCgroup { .. }
+                        | HostStep::JoinRdtGroups(_)
+                        | HostStep::Limit(_)
+                        | HostStep::IdMaps { .. }
+                        | HostStep::OomScore { .. }
+                        | HostStep::SendNetwork { .. }
+                )
+            );
         self.require(!entry.meanwhile || (needs_nothing && self.has_child_at_work), Rule::Meanwhile);
         self.has_child_at_work = entry.meanwhile || entry.actor != Actor::Host;
+    }
+
+    fn mounts(&mut self, entry: &Entry) {
+        if let Some(index) = made_for(entry).filter(|_| !self.mounts_at_once) {
+            self.require(self.last_mount <= index, Rule::MountsInOrder);
+            self.last_mount = index;
+        }
     }
 
     fn has(&mut self, slot: Slot) {

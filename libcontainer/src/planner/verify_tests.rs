@@ -4,7 +4,7 @@ use libcontainer_init::step::Hook;
 use libcontainer_init::{Slot, Step};
 
 use super::super::tests::golden;
-use super::super::{Action, Actor, Entry, HostStep, Plan, rule};
+use super::super::{Action, Actor, Entry, HostStep, Plan, Source, Tree, rule};
 use super::{Rule, verify};
 use crate::ErrorKind;
 use crate::spec::HookKind;
@@ -90,6 +90,7 @@ fn actors() -> Vec<(Rule, &'static str, Damage)> {
                 writes.unwrap().meanwhile = true;
             }),
         ),
+        (Rule::Meanwhile, "docker-v2", Change(lend_beside_file_systems)),
         (Rule::NoHostAfterGate, "hooks-at-once", Move(record, exec)),
         (
             Rule::HooksInOrder,
@@ -128,6 +129,7 @@ fn actors() -> Vec<(Rule, &'static str, Damage)> {
 
 fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
     let unshare: Which = child!(Step::Unshare { .. });
+    let clone: Which = host!(HostStep::Clone { .. });
     let root: Which = child!(Step::BecomeRoot);
     let attach: Which = child!(Step::AttachRoot { .. });
     let pivot: Which = child!(Step::Pivot);
@@ -182,6 +184,11 @@ fn namespaces() -> Vec<(Rule, &'static str, Damage)> {
             Rule::PropagationFirst,
             "unprivileged",
             Move(child!(Step::TakeTree { .. }), child!(Step::Propagate { .. })),
+        ),
+        (
+            Rule::MountsInOrder,
+            "docker-v2",
+            Move(host!(HostStep::LendTree(Tree { source: Source::Mount(_), .. })), clone),
         ),
         (Rule::PropagationFirst, "v2", Remove(child!(Step::Propagate { .. }))),
         (Rule::RootIsBuilt, "v2", Move(child!(Step::Mount { .. }), attach)),
@@ -238,6 +245,11 @@ fn privileges() -> Vec<(Rule, &'static str, Damage)> {
         (Rule::FoundFirst, "v2", Remove(child!(Step::Find { .. }))),
         (Rule::CapabilitiesFirst, "v2", Remove(capabilities)),
     ]
+}
+
+fn lend_beside_file_systems(plan: &mut Plan) {
+    let of_mount = host!(HostStep::LendTree(Tree { source: Source::Mount(_), .. }));
+    plan.entries.iter_mut().find(|entry| of_mount(entry)).unwrap().meanwhile = true;
 }
 
 fn drop_gate_and_record(plan: &mut Plan) {

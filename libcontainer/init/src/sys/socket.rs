@@ -9,20 +9,30 @@ use super::{Handle, check, handle, ioctl, ioctl_number};
 use crate::op::Op;
 use crate::{Fault, Result};
 
-/// A control message with one descriptor: `struct cmsghdr` of a 64-bit kernel (length, level, type), the descriptor,
-/// and what aligns the whole to 8 bytes.
+/// A control message with up to `N` descriptors: `struct cmsghdr` of a 64-bit kernel (length, level, type), and the
+/// descriptors.
 #[repr(C, align(8))]
-struct Rights {
+struct Rights<const N: usize> {
     header: [u64; 2],
-    fd: i32,
-    padding: i32,
+    fds: [i32; N],
 }
 
-impl Rights {
-    const LENGTH: u64 = 20;
+/// Bytes of the header.
+const HEADER: usize = 16;
 
-    fn new(fd: i32) -> Self {
-        Self { header: [Self::LENGTH, Self::kind()], fd, padding: 0 }
+impl<const N: usize> Rights<N> {
+    fn empty() -> Self {
+        Self { header: [0; 2], fds: [-1; N] }
+    }
+
+    /// How many descriptors a control message of this header has.
+    fn count(&self) -> usize {
+        match self.header {
+            [length, kind] if kind == Self::kind() => {
+                (length as usize).saturating_sub(HEADER) / size_of::<i32>()
+            }
+            _ => 0,
+        }
     }
 
     /// Level and type, which are 32 bits each.
@@ -36,14 +46,17 @@ impl Rights {
 /// `sendmsg(2)` without `SIGPIPE`, with a descriptor if there is one.
 pub(crate) fn send(socket: i32, bytes: &[u8], fd: Option<i32>) -> Result<()> {
     let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    let mut rights = Rights::new(fd.unwrap_or(-1));
+    // Two, for a control message is a multiple of 8 bytes long.
+    let mut rights = Rights::<2>::empty();
+    rights.header = [(HEADER + size_of::<i32>()) as u64, Rights::<2>::kind()];
+    rights.fds = [fd.unwrap_or(-1), 0];
     // SAFETY: msghdr is plain data, for which all-zero bytes are a value.
     let mut message: libc::msghdr = unsafe { zeroed() };
     message.msg_iov = from_mut(&mut part);
     message.msg_iovlen = 1;
     if fd.is_some() {
         message.msg_control = from_mut(&mut rights).cast();
-        message.msg_controllen = size_of::<Rights>() as _;
+        message.msg_controllen = size_of::<Rights<2>>() as _;
     }
     // SAFETY: the kernel reads the message, its one part and its one control header, which all live here.
     match unsafe { call!(Send, SYS_sendmsg, socket, from_ref(&message), libc::MSG_NOSIGNAL) }? {
@@ -52,25 +65,49 @@ pub(crate) fn send(socket: i32, bytes: &[u8], fd: Option<i32>) -> Result<()> {
     }
 }
 
-/// `recvmsg(2)`: bytes received, 0 when the other end is closed, and the descriptor that came with them.
-pub(crate) fn receive(socket: i32, space: &mut [u8]) -> Result<(usize, Option<Handle>)> {
+/// The most descriptors that come with one message. The kernel's limit is 253 (`SCM_MAX_FD`).
+pub(crate) const MOST_FDS: usize = 252;
+
+/// Descriptors that came with a message, in order. Those that are not taken are closed.
+pub(crate) struct Received {
+    rights: Rights<MOST_FDS>,
+    next: usize,
+}
+
+impl Iterator for Received {
+    type Item = Handle;
+
+    fn next(&mut self) -> Option<Handle> {
+        let fd = self.rights.fds.get(..self.rights.count())?.get(self.next)?;
+        self.next = self.next.wrapping_add(1);
+        Some(Handle(*fd))
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        self.for_each(drop);
+    }
+}
+
+/// `recvmsg(2)`: bytes received, 0 when the other end is closed, and the descriptors that came with them.
+pub(crate) fn receive(socket: i32, space: &mut [u8]) -> Result<(usize, Received)> {
     let mut part = libc::iovec { iov_base: space.as_mut_ptr().cast(), iov_len: space.len() };
-    let mut rights = Rights { header: [0, 0], fd: -1, padding: 0 };
+    let mut rights = Rights::<MOST_FDS>::empty();
     let len = loop {
         // SAFETY: msghdr is plain data, for which all-zero bytes are a value.
         let mut message: libc::msghdr = unsafe { zeroed() };
         message.msg_iov = from_mut(&mut part);
         message.msg_iovlen = 1;
         message.msg_control = from_mut(&mut rights).cast();
-        message.msg_controllen = size_of::<Rights>() as _;
+        message.msg_controllen = size_of::<Rights<MOST_FDS>>() as _;
         // SAFETY: the kernel writes at most space.len() bytes there, and one control message into `rights`.
         match unsafe { call!(Receive, SYS_recvmsg, socket, from_mut(&mut message), libc::MSG_CMSG_CLOEXEC) } {
             Err(Fault { errno: libc::EINTR, .. }) => {}
             other => break other? as usize,
         }
     };
-    let came = rights.header == [Rights::LENGTH, Rights::kind()] && rights.fd >= 0;
-    Ok((len, came.then_some(Handle(rights.fd))))
+    Ok((len, Received { rights, next: 0 }))
 }
 
 /// `accept4(2)`; close-on-exec.

@@ -28,7 +28,8 @@ impl World {
                 {
                     self.has(holder);
                 }
-                self.fill(tree.slot);
+                self.require(!self.has_enter || self.adopted, Rule::ActorExists);
+                self.fill_once(tree.slot);
             }
             HostStep::LendNamespace { slot, .. } => self.fill(*slot),
             HostStep::BeginNetwork => self.network_begun = true,
