@@ -65,7 +65,6 @@ fn trees(build: &mut Build<'_>, placement: &Placement, mount: &Mount) -> Result<
     let made = |build: &Build<'_>, path: PathBuf| Tree {
         source: Source::Made(path.clone()),
         path,
-        recursive: true,
         ..bind(build, mount)
     };
     Ok(match &mount.kind {
@@ -78,7 +77,9 @@ fn trees(build: &mut Build<'_>, placement: &Placement, mount: &Mount) -> Result<
         // Without a cgroup namespace a v1 hierarchy would show the host's whole tree, and a user namespace may
         // not mount the unified one.
         MountKind::Cgroup if !is_lent(build) => Vec::new(),
-        MountKind::Cgroup if build.request.facts.cgroup_denied => vec![made(build, CGROUPS.into())],
+        MountKind::Cgroup if build.request.facts.cgroup_denied => {
+            vec![Tree { recursive: true, ..made(build, CGROUPS.into()) }]
+        }
         MountKind::Cgroup => placement.dirs().into_iter().map(|dir| made(build, dir)).collect(),
         MountKind::Filesystem { .. } => host_made::tree(build, mount)?.into_iter().collect(),
         MountKind::Remount { .. } => Vec::new(),
