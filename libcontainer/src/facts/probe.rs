@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Access, CWD, FileType, Mode, OFlags, access, fstat, open, stat};
 use rustix::io::Errno;
-use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::{getegid, geteuid};
+use rustix::system::uname;
 use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set};
 
 use super::devices::{self, Devices};
@@ -16,9 +16,7 @@ use super::{Facts, Handles, PathFact, Purpose, Source, Unprivileged, network, re
 use crate::cgroup::systemd::{Manager, Systemd};
 use crate::cgroup::{self, Layout};
 use crate::spec::{Config, Membership, MountKind, Namespaces};
-use crate::sys::file::read_bounded;
-use crate::sys::namespace;
-use crate::sys::procfs::Procfs;
+use crate::sys::{namespace, tree};
 use crate::{Error, ErrorKind, Result};
 
 /// Asks the host what the planner needs to know for `config`; `by_systemd` if systemd is to make the cgroup.
@@ -70,25 +68,16 @@ pub fn probe(config: &Config, purpose: Purpose, by_systemd: bool) -> Result<(Fac
         resctrl: resctrl::resctrl(config)?,
         joins_own_network: network::joins_own(config, &handles.namespaces)?,
         systemd,
-        kernel: kernel(&config.namespaces)?,
+        kernel: kernel(&config.namespaces),
         container: None,
     };
     Ok((facts, handles))
 }
 
 /// The kernel's version, if it matters.
-fn kernel(namespaces: &Namespaces) -> Result<Option<(u32, u32)>> {
-    if namespaces.mount.membership != Membership::Host {
-        return Ok(None);
-    }
-    const RELEASE: &str = "sys/kernel/osrelease";
-    let failed = |errno| Error::os(format_args!("read /proc/{RELEASE}"), errno);
-    let file = Procfs::open()?.open_file(RELEASE, OFlags::RDONLY).map_err(failed)?;
-    Ok(version(&read_bounded(file, RELEASE_LIMIT).map_err(failed)?))
+fn kernel(namespaces: &Namespaces) -> Option<(u32, u32)> {
+    (namespaces.mount.membership == Membership::Host).then(|| version(uname().release().to_bytes()))?
 }
-
-/// The kernel keeps 64 bytes for it.
-const RELEASE_LIMIT: usize = 256;
 
 /// The first two numbers of a release such as `6.1.0-42-amd64`.
 fn version(release: &[u8]) -> Option<(u32, u32)> {
@@ -144,14 +133,8 @@ fn told(handle: OwnedFd) -> std::result::Result<(PathFact, OwnedFd), Errno> {
 /// Opens the source of a bind, if it may be as the mount that it will be, in one call. Whatever hinders that is found out again by
 /// the plan's step, which has the words for it.
 fn look_at_source(path: &Path, recursive: bool, may_copy: bool) -> (PathFact, Option<Source>) {
-    if may_copy {
-        let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        if recursive {
-            flags |= OpenTreeFlags::AT_RECURSIVE;
-        }
-        if let Ok((fact, tree)) = open_tree(CWD, path, flags).and_then(told) {
-            return (fact, Some(Source::Tree(tree)));
-        }
+    if may_copy && let Ok((fact, tree)) = tree::copy(CWD, path, recursive).and_then(told) {
+        return (fact, Some(Source::Tree(tree)));
     }
     let mut handle = None;
     let fact = look(path).keep(&mut handle);

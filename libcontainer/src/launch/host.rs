@@ -7,7 +7,6 @@ use libcontainer_init::{Program, slot};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::link::{Link, send_fd};
@@ -18,7 +17,7 @@ use crate::container::store;
 use crate::planner::{self, Action, Actor, HostStep, Purpose, ScopeUnit};
 use crate::spec::{Hook, HookKind, NetDevice};
 use crate::sys::pidfd::Process;
-use crate::sys::{atomic, procfs::Procfs};
+use crate::sys::{atomic, procfs::Procfs, tree};
 use crate::{Error, Status, cgroup, resctrl};
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
@@ -210,9 +209,7 @@ impl Engine<'_> {
     /// allowed, the mount itself.
     fn lend_proc(&mut self) -> Result<()> {
         let proc = Procfs::open()?;
-        let flags =
-            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-        let copy = match open_tree(proc.as_fd(), c"", flags) {
+        let copy = match tree::copy(proc.as_fd(), c"", false) {
             Ok(copy) => copy,
             Err(_) => proc.into_fd(),
         };

@@ -13,13 +13,13 @@ use libcontainer_init::sys;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, fstat};
 use rustix::io::{self, Errno};
-use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use super::id_namespace::Holder;
 use super::{Engine, Fault};
 use crate::facts::Source;
 use crate::spec::MountKind;
+use crate::sys::tree;
 
 const USER_AND_MOUNTS: i32 = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
 
@@ -93,11 +93,7 @@ impl Engine<'_> {
 impl Opened<'_> {
     /// A copy, if what is found at the path is what was opened.
     fn copy(&self) -> Option<OwnedFd> {
-        let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        if self.recursive {
-            flags |= OpenTreeFlags::AT_RECURSIVE;
-        }
-        let tree = open_tree(CWD, &self.path, flags).ok()?;
+        let tree = tree::copy(CWD, &self.path, self.recursive).ok()?;
         let identity = |fd: BorrowedFd<'_>| fstat(fd).map(|stat| (stat.st_dev, stat.st_ino)).ok();
         let same = identity(tree.as_fd()).is_some_and(|found| Some(found) == identity(self.handle));
         same.then_some(tree)

@@ -6,13 +6,13 @@ use libcontainer_init::{slot, sys};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
-use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::host::{call, child};
 use super::{Engine, Fault, clone, fill};
 use crate::facts;
 use crate::planner::{IdNamespace, Idmap, NewFilesystem, Source, Tree, changes};
 use crate::spec::attr;
+use crate::sys::tree;
 
 type Result<T> = std::result::Result<T, Fault>;
 
@@ -86,10 +86,5 @@ fn missing<T>(handle: Option<T>) -> Result<T> {
 }
 
 fn copy(source: BorrowedFd<'_>, recursive: bool) -> Result<OwnedFd> {
-    let mut flags =
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-    if recursive {
-        flags |= OpenTreeFlags::AT_RECURSIVE;
-    }
-    open_tree(source, c"", flags).map_err(call("open_tree"))
+    tree::copy(source, c"", recursive).map_err(call("open_tree"))
 }

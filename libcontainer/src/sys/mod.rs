@@ -8,3 +8,4 @@ pub(crate) mod pidfd;
 pub(crate) mod procfs;
 pub(crate) mod raw;
 pub(crate) mod time;
+pub(crate) mod tree;
