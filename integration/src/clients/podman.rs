@@ -47,7 +47,7 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     let engines = [control?, ours?];
     let mut report = Report::default();
     for checks in [basics::CHECKS, living::CHECKS, limits::CHECKS, isolation::CHECKS, CHECKS] {
-        report.add(judge("podman", &engines, checks, options)?);
+        report.add(judge(stage, &engines, checks, options)?);
     }
     Ok(report)
 }

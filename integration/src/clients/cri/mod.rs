@@ -9,21 +9,27 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::archive::{self, NAME};
-use super::containerd::{log, start};
+use super::containerd::{OLD_PLUGIN, log, plugin, start};
 use super::engine::{expect, same};
 use super::stage::{Inventory, Output, Stage, tail, wait_until};
 use super::{Driver, Options, Report, Runtime, Setup, judge, readme};
-use crate::xtask::{Error, Result, workspace};
+use crate::xtask::{Error, Result};
 
 /// Where containerd's shim lets the runtime keep the containers of pods.
 const ROOT: &str = "/run/containerd/runc/k8s.io";
 
 /// What the README has no need to say: where the pods' own image is, and no network but the stage's.
-fn more_config(stage: &Stage) -> String {
+fn more_config(stage: &Stage, plugin: &str) -> String {
     let networks = stage.folder().join("networks");
-    let plugin = "plugins.\"io.containerd.grpc.v1.cri\"";
+    let image = if plugin == OLD_PLUGIN {
+        format!("[plugins.'{OLD_PLUGIN}']\nsandbox_image = '{NAME}'\n")
+    } else {
+        format!(
+            "[plugins.'io.containerd.cri.v1.images'.pinned_images]\nsandbox = '{NAME}'\n[plugins.'{plugin}']\n"
+        )
+    };
     format!(
-        "[{plugin}]\nsandbox_image = \"{NAME}\"\nrestrict_oom_score_adj = true\n[{plugin}.cni]\nconf_dir = \"{}\"\n",
+        "{image}restrict_oom_score_adj = true\n[plugins.'{plugin}'.cni]\nconf_dir = '{}'\n",
         networks.display()
     )
 }
@@ -48,12 +54,13 @@ struct Pod {
 /// Runs all checks.
 pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Result<Report> {
     let [_, ours] = &setup.runtimes;
-    let text = readme::snippet("io.containerd.grpc.v1.cri", &ours.path)? + &more_config(stage);
+    let plugin = plugin(stage)?;
+    let text = readme::snippet(plugin, &ours.path)? + &more_config(stage, plugin);
     fs::write(stage.folder().join("config.toml"), text).map_err(Error::io("cannot write config.toml"))?;
     let daemon = start(stage)?;
     let image = archive::pack(&setup.image, stage.folder())?.display().to_string();
     expect(0, stage.run(&["ctr", "--namespace", "k8s.io", "images", "import", &image], "")?)?;
-    let program = workspace().join("fixtures/clients/cri.py").display().to_string();
+    let program = setup.cri.display().to_string();
     let cris = setup.runtimes.each_ref().map(|runtime| {
         let (stage, runtime, program) = (Arc::clone(stage), runtime.clone(), program.clone());
         let empty = stage.inventory(&[])?;
@@ -64,7 +71,7 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     let [control, _] = &cris;
     wait_until("containerd knows the image", || control.has_image())
         .map_err(|error| Error::NotMet(format!("{error}\n{}", tail(&log(stage)))))?;
-    let report = judge("cri", &cris, checks::CHECKS, options);
+    let report = judge(stage, &cris, checks::CHECKS, options);
     drop(daemon);
     report
 }
