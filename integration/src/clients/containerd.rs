@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::engine::{contains, expect, same};
 use super::stage::{Inventory, Output, Stage, tail, wait_until};
-use super::{Check, Driver, Options, Report, Runtime, Setup, judge, readme, version_in};
+use super::{Check, Driver, Options, Report, Runtime, Setup, judge, major, readme};
 use crate::xtask::{Error, Result};
 
 /// The part of containerd 1's configuration that names runtimes, by which README's snippet is found.
@@ -81,8 +81,7 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
 
 /// The part of the configuration that names runtimes, of the containerd that the stage has.
 pub(super) fn plugin(stage: &Stage) -> Result<&'static str> {
-    let version = expect(0, stage.run(&["containerd", "--version"], "")?)?.stdout;
-    Ok(if version_in(&version).starts_with("1.") { OLD_PLUGIN } else { PLUGIN })
+    Ok(if major(stage, "containerd")? < 2 { OLD_PLUGIN } else { PLUGIN })
 }
 
 pub(super) fn log(stage: &Stage) -> PathBuf {

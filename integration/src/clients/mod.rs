@@ -263,11 +263,21 @@ fn drive(client: Client, release: Release, root: &Path, setup: &Setup, options: 
 
 /// The client's programs with their versions.
 fn versions(stage: &Stage, client: Client) -> Result<String> {
-    let version = |program: &&str| -> Result<String> {
-        let output = expect(0, stage.run(&[program, "-v"], "")?)?;
-        Ok(format!("{program} {}", version_in(&output.stdout)))
-    };
-    Ok(client.programs().iter().map(version).collect::<Result<Vec<_>>>()?.join(", "))
+    let programs = client.programs().iter();
+    let versions = programs.map(|program| Ok(format!("{program} {}", version(stage, program)?)));
+    Ok(versions.collect::<Result<Vec<_>>>()?.join(", "))
+}
+
+fn version(stage: &Stage, program: &str) -> Result<String> {
+    let output = expect(0, stage.run(&[program, "-v"], "")?)?;
+    Ok(version_in(&output.stdout).to_owned())
+}
+
+/// The part before the first point of the version of a program on the stage.
+fn major(stage: &Stage, program: &str) -> Result<u32> {
+    let version = version(stage, program)?;
+    let major = version.split('.').next().and_then(|major| major.parse().ok());
+    major.ok_or_else(|| Error::NotMet(format!("{program} says that its version is `{version}`")))
 }
 
 /// The first word that begins as a version does.
