@@ -16,7 +16,10 @@ const CHECKS: &[Check<Engine>] = &[
 ];
 
 /// What Podman 4 cannot do with runc.
-const NEWER: &[Check<Engine>] = &[Check { name: "user namespaces: a volume of theirs", run: mapped_volume }];
+const NEWER: &[Check<Engine>] = &[
+    Check { name: "user namespaces: a volume of theirs", run: mapped_volume },
+    Check { name: "exec: one descriptor more", run: descriptor },
+];
 
 /// Runs all checks.
 pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Result<Report> {
@@ -77,6 +80,14 @@ fn mapped_volume(engine: &Engine) -> Result<()> {
     let volume = format!("{}:/volume:idmap", folder.display());
     let flags = ["--uidmap", "0:100000:65536", "--gidmap", "0:100000:65536", "--volume", &volume];
     same("ids", &engine.script(&flags, "touch /volume/file; stat -c %u /volume /volume/file")?, "0\n0")
+}
+
+fn descriptor(engine: &Engine) -> Result<()> {
+    let name = engine.start(&[])?;
+    let words = engine.words(&["exec", "--preserve-fd", "5", &name, "cat", "/proc/self/fd/5"]).join(" ");
+    let output = engine.stage.run(&["sh", "-c", &format!("echo passed | {{ exec 5<&0; {words}; }}")], "")?;
+    same("what was read", &expect(0, output)?.stdout, "passed\n")?;
+    engine.remove(&name)
 }
 
 fn pods(engine: &Engine) -> Result<()> {

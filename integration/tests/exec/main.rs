@@ -296,6 +296,17 @@ fn descriptors_are_passed_on_only_if_asked_for() {
     end(container);
 }
 
+/// Podman counts up to the highest of the descriptors that `podman exec --preserve-fd` names.
+#[test]
+fn descriptors_that_are_not_open_are_passed_over() {
+    differs_from!("runc", "it passes on its own in their place");
+    let sandbox = Sandbox::new().after_shell("exec 5</dev/zero");
+    let container = sandbox.started(&["pause"], |_| {});
+    let seen = report(&sandbox, &["--preserve-fds", "4"]);
+    assert_eq!(seen.descriptors(), ["0", "1", "2", "5"].into());
+    end(container);
+}
+
 /// CVE-2024-21626
 #[test]
 fn the_working_folder_is_never_outside_of_the_container() {
