@@ -192,7 +192,8 @@ fn a_program_name_is_looked_up_in_the_path_of_the_container() {
 
 #[test]
 fn programs_that_cannot_be_run_are_found_by_create() {
-    let cases: [(&str, &str, &str); 5] = [
+    let cases: [(&str, &str, &str); 6] = [
+        ("", "exec: \"\": executable file not found in $PATH", ""),
         ("tool", "exec: \"tool\": executable file not found in $PATH", ""),
         ("/no/tool", "exec: \"/no/tool\": stat /no/tool: no such file or directory", ""),
         ("/etc/passwd", "permission denied", "/etc/passwd"),

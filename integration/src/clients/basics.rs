@@ -47,6 +47,7 @@ fn run_terminal(engine: &Engine) -> Result<()> {
 fn run_codes(engine: &Engine) -> Result<()> {
     engine.run_code(127, &["--rm", IMAGE, "/missing"])?;
     engine.run_code(127, &["--rm", IMAGE, "missing"])?;
+    engine.run_code(127, &["--rm", IMAGE, ""])?;
     engine.run_code(126, &["--rm", IMAGE, "/not-executable"])?;
     engine.run_code(126, &["--rm", IMAGE, "/etc"])?;
     engine.run_code(125, &["--rm", "--no-such-flag", IMAGE, "true"])?;

@@ -165,6 +165,7 @@ fn what_cannot_be_executed_is_told_in_the_clients_words() {
     fs::write(sandbox.rootfs().join("data"), "x").unwrap();
     fs::set_permissions(sandbox.rootfs().join("data"), fs::Permissions::from_mode(0o644)).unwrap();
     for (program, text) in [
+        ("", "exec: \"\": executable file not found in $PATH"),
         ("missing", "exec: \"missing\": executable file not found in $PATH"),
         ("/bin/missing", "exec: \"/bin/missing\": stat /bin/missing: no such file or directory"),
         ("/data", "permission denied"),
