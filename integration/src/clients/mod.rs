@@ -154,6 +154,9 @@ pub fn run(options: &Options) -> Result<()> {
     if !is_root() {
         return Err(Error::Missing("the clients make containers: run this as root".to_owned()));
     }
+    // All of them before the first check runs, lest its result is lost.
+    let roots = options.releases.iter().map(|release| Ok((*release, prepare(*release)?)));
+    let roots = roots.collect::<Result<Vec<_>>>()?;
     let ours = match &options.runtime {
         Some(path) => path.clone(),
         None => build::shim()?,
@@ -173,17 +176,18 @@ pub fn run(options: &Options) -> Result<()> {
         ],
     };
     let mut all = Report::default();
-    for &release in &options.releases {
-        all.add(run_release(release, &setup, options)?);
-    }
+    roots.iter().for_each(|(release, root)| all.add(run_release(*release, root, &setup, options)));
     all.summarise()
 }
 
-/// Drives the clients of a release beside each other.
-fn run_release(release: Release, setup: &Setup, options: &Options) -> Result<Report> {
+/// Installs what is missing for a release, and returns its root file system.
+fn prepare(release: Release) -> Result<PathBuf> {
     packages::ensure(&release.packages())?;
-    let root = release.root()?;
-    let root = root.as_path();
+    release.root()
+}
+
+/// Drives the clients of a release beside each other.
+fn run_release(release: Release, root: &Path, setup: &Setup, options: &Options) -> Report {
     let mut all = Report::default();
     thread::scope(|scope| {
         let start = |client: &Client| {
@@ -203,7 +207,7 @@ fn run_release(release: Release, setup: &Setup, options: &Options) -> Result<Rep
             }
         }
     });
-    Ok(all)
+    all
 }
 
 /// What the client of a release is called in the table.
