@@ -16,7 +16,8 @@ usage: cargo xtask TASK
   bench      compare with the other runtimes on this host [--runs N] [--only NAME,…] [--json FILE] [--check]
   bench-seccomp
              compare the seccomp compiler with libseccomp
-  clients    drive it by Debian's container managers [containerd] [docker] [podman] [--only PART]… [--runtime PATH]
+  clients    drive it by Debian's container managers, this host's and newer ones
+             [containerd|cri|docker|podman]… [--release host|forky]… [--only PART]… [--runtime PATH]
   conformance
              run the OCI validation suite [--host plain|v1net|v2]… [--only TEST,…] [--runtime PATH]
   fuzz       look for a config.json or a profile that breaks us [--target config|seccomp] [--seconds N]
@@ -72,7 +73,7 @@ fn run() -> Result<()> {
         "build" => build::shim().map(drop),
         "demo" => demo::run(),
         "test" => test::run(),
-        "packages" => packages::ensure(&[&conformance::PACKAGES[..], &clients::PACKAGES].concat()),
+        "packages" => packages::ensure(&[&conformance::PACKAGES[..], &clients::packages()].concat()),
         "symbols" => symbols::run(),
         _ => Err(Error::Missing(format!("no task is named `{task}`\n{USAGE}"))),
     }

@@ -10,8 +10,14 @@ use serde_json::{Value, json};
 
 use super::engine::{contains, expect, same};
 use super::stage::{Inventory, Output, Stage, tail, wait_until};
-use super::{Check, Driver, Options, Report, Runtime, Setup, judge, readme};
+use super::{Check, Driver, Options, Report, Runtime, Setup, judge, major, readme};
 use crate::xtask::{Error, Result};
+
+/// The part of containerd 1's configuration that names runtimes, by which README's snippet is found.
+pub(super) const OLD_PLUGIN: &str = "io.containerd.grpc.v1.cri";
+
+/// The same of containerd 2.
+const PLUGIN: &str = "io.containerd.cri.v1.runtime";
 
 /// Where containerd's shim lets the runtime keep the containers of `ctr`'s namespace.
 const ROOT: &str = "/run/containerd/runc/default";
@@ -53,7 +59,7 @@ struct Ctr {
 pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Result<Report> {
     let [_, ours] = &setup.runtimes;
     let config = stage.folder().join("config.toml");
-    let text = readme::snippet("io.containerd.grpc.v1.cri", &ours.path)?;
+    let text = readme::snippet(plugin(stage)?, &ours.path)?;
     fs::write(&config, text).map_err(Error::io("cannot write config.toml"))?;
     let daemon = start(stage)?;
     let ctrs = setup.runtimes.each_ref().map(|runtime| {
@@ -68,9 +74,14 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
         })
     });
     let [control, ours] = ctrs;
-    let report = judge("containerd", &[control?, ours?], CHECKS, options);
+    let report = judge(stage, &[control?, ours?], CHECKS, options);
     drop(daemon);
     report
+}
+
+/// The part of the configuration that names runtimes, of the containerd that the stage has.
+pub(super) fn plugin(stage: &Stage) -> Result<&'static str> {
+    Ok(if major(stage, "containerd")? < 2 { OLD_PLUGIN } else { PLUGIN })
 }
 
 pub(super) fn log(stage: &Stage) -> PathBuf {

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::engine::{Calling, Engine, IMAGE, contains, expect, same};
 use super::stage::{Stage, tail, wait_until};
-use super::{Check, Options, Report, Setup, basics, isolation, judge, limits, living, readme};
+use super::{Check, Options, Report, Setup, basics, isolation, judge, limits, living, major, readme};
 use crate::xtask::{Error, Result};
 
 const CHECKS: &[Check<Engine>] = &[
@@ -15,6 +17,12 @@ const CHECKS: &[Check<Engine>] = &[
     Check { name: "events: out of memory, end", run: events },
     Check { name: "the shim is killed", run: shim_killed },
     Check { name: "the daemon is killed and started again", run: daemon_killed },
+];
+
+/// What Docker 20 cannot do.
+const NEWER: &[Check<Engine>] = &[
+    Check { name: "info: features of the runtime", run: features },
+    Check { name: "volumes: read-only to the bottom", run: read_only },
 ];
 
 /// Runs all checks.
@@ -39,7 +47,10 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     let engines = [control?, ours?];
     let mut report = Report::default();
     for checks in [basics::CHECKS, living::CHECKS, limits::CHECKS, isolation::CHECKS, CHECKS] {
-        report.add(judge("docker", &engines, checks, options)?);
+        report.add(judge(stage, &engines, checks, options)?);
+    }
+    if major(stage, "dockerd")? > 20 {
+        report.add(judge(stage, &engines, NEWER, options)?);
     }
     drop(daemon);
     Ok(report)
@@ -105,4 +116,28 @@ fn daemon_killed(engine: &Engine) -> Result<()> {
     engine.ok(&["stop", "--time", "60", &name])?;
     same("code", &engine.inspect(&name, ".State.ExitCode")?, "3")?;
     engine.remove(&name)
+}
+
+fn features(engine: &Engine) -> Result<()> {
+    let info = engine.ok(&["info", "--format", "{{json .Runtimes}}"])?;
+    let info: Value = serde_json::from_str(&info).map_err(Error::io("docker's answer is not JSON"))?;
+    let status = info.pointer(&format!("/{}/status", engine.runtime.name)).unwrap_or(&Value::Null);
+    contains("status", &status.to_string(), "ociVersionMax")
+}
+
+/// With `readonly` alone, too: Docker asks the runtime whether it can do that.
+fn read_only(engine: &Engine) -> Result<()> {
+    let folder = engine.stage.folder().join(engine.name());
+    fs::create_dir(&folder).map_err(Error::io("cannot make the folder of a volume"))?;
+    let folder = folder.display().to_string();
+    let on_stage = |script: &str| expect(0, engine.stage.run(&["sh", "-ec", script, "sh", &folder], "")?);
+    on_stage("mkdir \"$1/sub\"; mount -t tmpfs sub \"$1/sub\"")?;
+    let mount = format!("type=bind,source={folder},target=/volume,readonly,bind-propagation=rprivate");
+    let script = "touch /volume/sub/file 2>/dev/null && echo written; true";
+    let seen = [mount.clone(), format!("{mount},bind-recursive=readonly")]
+        .iter()
+        .map(|mount| engine.script(&["--mount", mount], script))
+        .collect::<Result<String>>();
+    on_stage("umount \"$1/sub\"")?;
+    same("what could be written", &seen?, "")
 }

@@ -1,7 +1,8 @@
-//! `cargo xtask clients`: drives the runtime by Debian's containerd (by `ctr` and as Kubernetes does), Docker and Podman.
+//! `cargo xtask clients`: drives the runtime by Debian's containerd (by `ctr` and as Kubernetes does), Docker and Podman:
+//! this host's, and those of a newer release.
 //!
-//! Each check runs with Debian's runc too, as the control: what passes with runc must pass with ours. After each check
-//! nothing may be left: no container, process, mount or cgroup.
+//! Each check runs with the runc of the same release too, as the control: what passes with runc must pass with ours.
+//! After each check nothing may be left: no container, process, mount or cgroup.
 
 mod archive;
 mod basics;
@@ -15,8 +16,10 @@ mod limits;
 mod living;
 mod podman;
 mod readme;
+mod release;
 mod stage;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -24,23 +27,11 @@ use std::time::Instant;
 
 use lexopt::prelude::*;
 
-use crate::xtask::{Error, Result, build, is_root, packages};
+use crate::xtask::{Error, Result, build, is_root, packages, workspace};
+use engine::expect;
 use image::Image;
+pub use release::Release;
 use stage::Stage;
-
-/// What is installed for the clients: busybox makes the image, Python calls what has no program of its own, tini reaps
-/// what daemons leave behind.
-pub const PACKAGES: [&str; 9] = [
-    "busybox-static",
-    "containerd",
-    "docker.io",
-    "iproute2",
-    "podman",
-    "python3-grpcio",
-    "python3-protobuf",
-    "runc",
-    "tini",
-];
 
 /// A container manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +53,15 @@ impl Client {
             Self::Podman => "podman",
         }
     }
+
+    /// Its programs, whose versions are worth knowing.
+    fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::Containerd | Self::Cri => &["containerd", "containerd-shim-runc-v2", "runc"],
+            Self::Docker => &["dockerd", "docker", "containerd", "containerd-shim-runc-v2", "runc"],
+            Self::Podman => &["podman", "runc"],
+        }
+    }
 }
 
 /// A runtime, as the managers' configurations name it.
@@ -71,9 +71,11 @@ struct Runtime {
     path: PathBuf,
 }
 
-/// What the managers are set up with.
+/// What the managers are set up with. The stages see all of it at the same place.
 struct Setup {
     image: Image,
+    /// Calls the container runtime interface.
+    cri: PathBuf,
     /// runc, then ours.
     runtimes: [Runtime; 2],
 }
@@ -82,6 +84,7 @@ struct Setup {
 #[derive(Debug, Default)]
 pub struct Options {
     clients: Vec<Client>,
+    releases: Vec<Release>,
     /// Only checks whose names contain one of these.
     only: Vec<String>,
     /// A binary that is already built.
@@ -89,10 +92,15 @@ pub struct Options {
 }
 
 impl Options {
-    /// All checks of all clients with the binary at `runtime`.
+    /// All checks of all clients of a release with the binary at `runtime`.
     #[must_use]
-    pub fn all(runtime: &Path) -> Self {
-        Self { clients: Client::ALL.to_vec(), only: Vec::new(), runtime: Some(runtime.to_owned()) }
+    pub fn all(release: Release, runtime: &Path) -> Self {
+        Self {
+            clients: Client::ALL.to_vec(),
+            releases: vec![release],
+            only: Vec::new(),
+            runtime: Some(runtime.to_owned()),
+        }
     }
 
     /// Reads the rest of the command line.
@@ -105,6 +113,11 @@ impl Options {
                     let client = Client::ALL.into_iter().find(|client| client.name() == name);
                     options.clients.push(client.ok_or_else(|| format!("no client is named `{name}`"))?);
                 }
+                Long("release") => {
+                    let name = args.value()?.string()?;
+                    let release = Release::ALL.into_iter().find(|release| release.name() == name);
+                    options.releases.push(release.ok_or_else(|| format!("no release is named `{name}`"))?);
+                }
                 Long("only") => options.only.push(args.value()?.string()?),
                 Long("runtime") => options.runtime = Some(args.value()?.into()),
                 _ => return Err(arg.unexpected()),
@@ -112,6 +125,9 @@ impl Options {
         }
         if options.clients.is_empty() {
             options.clients = Client::ALL.to_vec();
+        }
+        if options.releases.is_empty() {
+            options.releases = Release::ALL.to_vec();
         }
         Ok(options)
     }
@@ -121,10 +137,16 @@ impl Options {
     }
 }
 
-/// Why the clients cannot run here as part of all tests, if they cannot.
+/// What is to be installed for all of them.
 #[must_use]
-pub fn obstacle() -> Option<String> {
-    packages::obstacle(&PACKAGES)
+pub fn packages() -> Vec<&'static str> {
+    Release::ALL.into_iter().flat_map(Release::packages).collect()
+}
+
+/// Why a release's clients cannot run here as part of all tests, if they cannot.
+#[must_use]
+pub fn obstacle(release: Release) -> Option<String> {
+    packages::obstacle(&release.packages())
 }
 
 /// Installs what is missing, runs all checks and prints a table.
@@ -132,43 +154,75 @@ pub fn run(options: &Options) -> Result<()> {
     if !is_root() {
         return Err(Error::Missing("the clients make containers: run this as root".to_owned()));
     }
-    packages::ensure(&PACKAGES)?;
+    // All of them before the first check runs, lest its result is lost.
+    let roots = options.releases.iter().map(|release| Ok((*release, prepare(*release)?)));
+    let roots = roots.collect::<Result<Vec<_>>>()?;
     let ours = match &options.runtime {
-        Some(path) => std::path::absolute(path).map_err(Error::io("cannot resolve the runtime's path"))?,
+        Some(path) => path.clone(),
         None => build::shim()?,
     };
     let folder = tempfile::tempdir().map_err(Error::io("cannot make a temporary folder"))?;
     open_to_all(folder.path())?;
+    let copy = |from: &Path, name: &str| {
+        let to = folder.path().join(name);
+        fs::copy(from, &to).map(|_| to).map_err(Error::io(format!("cannot copy {}", from.display())))
+    };
     let setup = Setup {
         image: Image::make(folder.path())?,
+        cri: copy(&workspace().join("fixtures/clients/cri.py"), "cri.py")?,
         runtimes: [
             Runtime { name: "runc", path: PathBuf::from("/usr/sbin/runc") },
-            Runtime { name: readme::NAME, path: ours },
+            Runtime { name: readme::NAME, path: copy(&ours, readme::NAME)? },
         ],
     };
-    let reports = thread::scope(|scope| {
-        let clients: Vec<_> = options
-            .clients
-            .iter()
-            .map(|client| {
-                scope.spawn(|| drive(*client, &setup, options).map_err(|error| (client.name(), error)))
-            })
-            .collect();
-        let join = |client: thread::ScopedJoinHandle<'_, _>| {
-            client
-                .join()
-                .unwrap_or_else(|_| Err(("a client", Error::NotMet("its thread panicked".to_owned()))))
+    let mut all = Report::default();
+    roots.iter().for_each(|(release, root)| all.add(run_release(*release, root, &setup, options)));
+    all.summarise()
+}
+
+/// Installs what is missing for a release, and returns its root file system.
+fn prepare(release: Release) -> Result<PathBuf> {
+    packages::ensure(&release.packages())?;
+    release.root()
+}
+
+/// Drives the clients of a release beside each other.
+fn run_release(release: Release, root: &Path, setup: &Setup, options: &Options) -> Report {
+    let mut all = Report::default();
+    thread::scope(|scope| {
+        let start = |client: &Client| {
+            let client = *client;
+            (client, scope.spawn(move || drive(client, release, root, setup, options)))
         };
-        clients.into_iter().map(join).collect::<Vec<_>>()
+        let started: Vec<_> = options.clients.iter().map(start).collect();
+        for (client, thread) in started {
+            let panicked = |_| Err(Error::NotMet("its thread panicked".to_owned()));
+            match thread.join().unwrap_or_else(panicked) {
+                Ok(report) => all.add(report),
+                Err(error) => {
+                    let client = label(client, release);
+                    eprintln!("{client}: {error}");
+                    all.failed.push(format!("{client} as a whole"));
+                }
+            }
+        }
     });
-    summarise(reports)
+    all
+}
+
+/// What the client of a release is called in the table.
+fn label(client: Client, release: Release) -> String {
+    match release {
+        Release::Host => client.name().to_owned(),
+        Release::Forky => format!("{}-{}", client.name(), release.name()),
+    }
 }
 
 /// The root of a user namespace must be able to reach what is in it.
 fn open_to_all(folder: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let open = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder, open).map_err(Error::io("cannot change a mode"))
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(folder, open).map_err(Error::io("cannot change a mode"))
 }
 
 /// How many checks passed with ours, and the names of those that had to and did not.
@@ -186,17 +240,55 @@ impl Report {
         self.failed.extend(other.failed);
         self.unjudged.extend(other.unjudged);
     }
+
+    fn summarise(self) -> Result<()> {
+        let Self { passed, failed, unjudged } = self;
+        println!("\n{passed} checks passed, {} failed, {} not judged.", failed.len(), unjudged.len());
+        if !unjudged.is_empty() {
+            println!("runc does not pass: {}", unjudged.join("; "));
+        }
+        if failed.is_empty() {
+            return Ok(());
+        }
+        Err(Error::NotMet(format!("failed: {}", failed.join("; "))))
+    }
 }
 
-fn drive(client: Client, setup: &Setup, options: &Options) -> Result<Report> {
-    let name = format!("clients-{}-{}", client.name(), std::process::id());
-    let stage = Arc::new(Stage::open(&name)?);
+fn drive(client: Client, release: Release, root: &Path, setup: &Setup, options: &Options) -> Result<Report> {
+    let stage = Arc::new(Stage::open(&label(client, release), root)?);
+    println!("{}: {}", stage.name(), versions(&stage, client)?);
     match client {
         Client::Containerd => containerd::drive(&stage, setup, options),
         Client::Cri => cri::drive(&stage, setup, options),
         Client::Docker => docker::drive(&stage, setup, options),
         Client::Podman => podman::drive(&stage, setup, options),
     }
+}
+
+/// The client's programs with their versions.
+fn versions(stage: &Stage, client: Client) -> Result<String> {
+    let programs = client.programs().iter();
+    let versions = programs.map(|program| Ok(format!("{program} {}", version(stage, program)?)));
+    Ok(versions.collect::<Result<Vec<_>>>()?.join(", "))
+}
+
+fn version(stage: &Stage, program: &str) -> Result<String> {
+    let output = expect(0, stage.run(&[program, "-v"], "")?)?;
+    Ok(version_in(&output.stdout).to_owned())
+}
+
+/// The part before the first point of the version of a program on the stage.
+fn major(stage: &Stage, program: &str) -> Result<u32> {
+    let version = version(stage, program)?;
+    let major = version.split('.').next().and_then(|major| major.parse().ok());
+    major.ok_or_else(|| Error::NotMet(format!("{program} says that its version is `{version}`")))
+}
+
+/// The first word that begins as a version does.
+fn version_in(text: &str) -> &str {
+    let mut words = text.split_whitespace();
+    let version = words.find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
+    version.unwrap_or_default().trim_end_matches(',')
 }
 
 /// A check by a name that says what it shows.
@@ -217,7 +309,7 @@ trait Driver {
 
 /// Runs each check with the control and with ours, and prints a line for each.
 fn judge<C: Driver>(
-    client: &str,
+    stage: &Stage,
     drivers: &[C; 2],
     checks: &[Check<C>],
     options: &Options,
@@ -225,7 +317,7 @@ fn judge<C: Driver>(
     let mut report = Report::default();
     for check in checks.iter().filter(|check| options.wants(check.name)) {
         let begin = Instant::now();
-        let title = format!("{client}: {}", check.name);
+        let title = format!("{}: {}", stage.name(), check.name);
         let [control, mut ours] = drivers.each_ref().map(|driver| attempt(driver, check));
         // Managers lose output and answers of their own, the more the busier the machine is.
         if let (Ok(()), Err(error), [_, driver]) = (&control, &ours, drivers) {
@@ -265,28 +357,6 @@ fn attempt<C: Driver>(driver: &C, check: &Check<C>) -> Result<()> {
     })
 }
 
-fn summarise(reports: Vec<std::result::Result<Report, (&str, Error)>>) -> Result<()> {
-    let mut all = Report::default();
-    for report in reports {
-        match report {
-            Ok(report) => all.add(report),
-            Err((client, error)) => {
-                eprintln!("{client}: {error}");
-                all.failed.push(format!("{client} as a whole"));
-            }
-        }
-    }
-    let Report { passed, failed, unjudged } = all;
-    println!("\n{passed} checks passed, {} failed, {} not judged.", failed.len(), unjudged.len());
-    if !unjudged.is_empty() {
-        println!("runc does not pass: {}", unjudged.join("; "));
-    }
-    if failed.is_empty() {
-        return Ok(());
-    }
-    Err(Error::NotMet(format!("failed: {}", failed.join("; "))))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,7 +367,18 @@ mod tests {
         assert_eq!(parse(&[]).unwrap().clients, Client::ALL);
         assert_eq!(parse(&["podman", "docker"]).unwrap().clients, [Client::Podman, Client::Docker]);
         assert!(parse(&["lxc"]).is_err());
+        assert_eq!(parse(&[]).unwrap().releases, Release::ALL);
+        assert_eq!(parse(&["--release", "forky"]).unwrap().releases, [Release::Forky]);
+        assert!(parse(&["--release", "potato"]).is_err());
         let some = parse(&["--only", "exec", "--only", "pause"]).unwrap();
         assert!(some.wants("exec in a paused container") && !some.wants("stop"));
+    }
+
+    #[test]
+    fn a_version_is_found_in_what_programs_say() {
+        assert_eq!(version_in("Docker version 28.5.2+dfsg4, build 3ef3c07"), "28.5.2+dfsg4");
+        assert_eq!(version_in("containerd-shim-runc-v2:\n  Version:  2.1.9+unknown\n"), "2.1.9+unknown");
+        assert_eq!(version_in("containerd github.com/containerd/containerd/v2 2.1.9"), "2.1.9");
+        assert_eq!(version_in("none"), "");
     }
 }

@@ -1,11 +1,12 @@
 //! A host of its own for a container manager, as far as files, processes and networks go: whatever a check leaves there
 //! ends with it.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, poll};
@@ -31,6 +32,7 @@ pub(super) struct Stage {
     holder: Child,
     /// The stage's first process, as this host sees it.
     init: u32,
+    name: String,
     /// What the cgroup of its containers is called.
     cgroup: String,
     folder: TempDir,
@@ -57,8 +59,8 @@ impl Output {
 pub(super) type Inventory = Vec<String>;
 
 impl Stage {
-    /// Makes the stage. `name` must be unique on this host.
-    pub(super) fn open(name: &str) -> Result<Self> {
+    /// Makes the stage, with the root file system at `root`.
+    pub(super) fn open(name: &str, root: &Path) -> Result<Self> {
         let mut holder = Command::new("setpriv");
         // Ends with the thread that makes it.
         holder.args([
@@ -72,11 +74,13 @@ impl Stage {
             "--fork",
         ]);
         holder.args(["--kill-child", "--mount-proc", "--net", "--ipc", "--uts"]);
-        holder.arg(workspace().join("fixtures/clients/stage.sh")).args(PRIVATE).process_group(0);
+        holder.arg(workspace().join("fixtures/clients/stage.sh"));
+        holder.arg(root).arg(env::temp_dir()).args(PRIVATE).process_group(0);
         let holder = holder.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let holder = holder.map_err(Error::io("cannot start setpriv"))?;
         let folder = tempfile::tempdir().map_err(Error::io("cannot make a temporary folder"))?;
-        let mut stage = Self { holder, init: 0, cgroup: name.to_owned(), folder };
+        let cgroup = format!("clients-{name}-{}", process::id());
+        let mut stage = Self { holder, init: 0, name: name.to_owned(), cgroup, folder };
         let mut ready = String::new();
         if let Some(stdout) = stage.holder.stdout.take() {
             BufReader::new(stdout).read_line(&mut ready).map_err(Error::io("cannot read from a stage"))?;
@@ -86,6 +90,11 @@ impl Stage {
         }
         stage.init = child_of(stage.holder.id())?;
         Ok(stage)
+    }
+
+    /// What the stage is called in the table.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The name of the cgroup below which containers shall be.

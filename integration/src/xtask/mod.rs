@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 pub mod build;
 pub mod busybox;
 pub mod cache;
+pub mod debian;
 pub mod demo;
 pub mod fuzz;
 pub mod install;

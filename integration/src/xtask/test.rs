@@ -72,7 +72,13 @@ impl Session {
     fn foreign(&mut self, title: &str, obstacle: Option<String>, work: impl FnOnce() -> Result<()>) {
         match obstacle {
             Some(reason) => self.notes.push(format!("{title}: skipped, {reason}")),
-            None => self.step(title, |_| work()),
+            None => self.step(title, |session| match work() {
+                Err(Error::Missing(reason)) => {
+                    session.notes.push(format!("{title}: {reason}"));
+                    Ok(())
+                }
+                outcome => outcome,
+            }),
         }
     }
 
@@ -144,8 +150,11 @@ pub fn run() -> Result<()> {
         session.tests("container tests", integration.env("RUNC_SHIM", &shim).env("PROBE", &probe));
         let hosts = conformance::Options::on(&[conformance::Host::Plain, conformance::Host::V2], &shim);
         session.foreign("validation suite", conformance::obstacle(), || conformance::run(&hosts));
-        let managers = clients::Options::all(&shim);
-        session.foreign("container managers", clients::obstacle(), || clients::run(&managers));
+        for release in clients::Release::ALL {
+            let managers = clients::Options::all(release, &shim);
+            let title = format!("container managers ({})", release.name());
+            session.foreign(&title, clients::obstacle(release), || clients::run(&managers));
+        }
         session.machine(&shim, &probe);
     }
     session.finish()

@@ -165,6 +165,7 @@ fn what_cannot_be_executed_is_told_in_the_clients_words() {
     fs::write(sandbox.rootfs().join("data"), "x").unwrap();
     fs::set_permissions(sandbox.rootfs().join("data"), fs::Permissions::from_mode(0o644)).unwrap();
     for (program, text) in [
+        ("", "exec: \"\": executable file not found in $PATH"),
         ("missing", "exec: \"missing\": executable file not found in $PATH"),
         ("/bin/missing", "exec: \"/bin/missing\": stat /bin/missing: no such file or directory"),
         ("/data", "permission denied"),
@@ -293,6 +294,17 @@ fn descriptors_are_passed_on_only_if_asked_for() {
     assert_eq!(report(&sandbox, &[]).descriptors(), ["0", "1", "2"].into());
     let seen = report(&sandbox, &["--preserve-fds", "2"]);
     assert_eq!(seen.descriptors(), ["0", "1", "2", "3", "4"].into());
+    end(container);
+}
+
+/// Podman counts up to the highest of the descriptors that `podman exec --preserve-fd` names.
+#[test]
+fn descriptors_that_are_not_open_are_passed_over() {
+    differs_from!("runc", "it passes on its own in their place");
+    let sandbox = Sandbox::new().after_shell("exec 5</dev/zero");
+    let container = sandbox.started(&["pause"], |_| {});
+    let seen = report(&sandbox, &["--preserve-fds", "4"]);
+    assert_eq!(seen.descriptors(), ["0", "1", "2", "5"].into());
     end(container);
 }
 

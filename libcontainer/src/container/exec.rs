@@ -7,7 +7,6 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::exec_options::{ExecOptions, Stdio};
 use super::handle::{status_but_for_gate, wrong_status};
-use super::options::check_preserved;
 use super::record::Stored;
 use super::{Container, ExitStatus, Status, exit_status};
 use crate::facts::{self, Handles, Look};
@@ -103,7 +102,6 @@ impl Container {
         if !options.unsealed {
             exe::require_sealed()?;
         }
-        check_preserved(options.plan.preserve_fds)?;
         let Prepared { stored, config, plan, mut handles } = self.prepare_exec(&options)?;
         for warning in plan.warnings() {
             tracing::warn!("{}: {}", warning.pointer, warning.message);

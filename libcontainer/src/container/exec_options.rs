@@ -167,7 +167,7 @@ impl ExecOptions {
         self
     }
 
-    /// Passes this many descriptors, from 3 on, to the program.
+    /// Passes this many descriptors, from 3 on, to the program: those of them that are open.
     #[must_use]
     pub fn preserve_fds(mut self, count: u32) -> Self {
         self.plan.preserve_fds = count;

@@ -119,7 +119,7 @@ impl Runtime {
         if !options.unsealed {
             exe::require_sealed()?;
         }
-        options.check_preserved()?;
+        options.check_announced()?;
         let (plan, handles) = self.prepare(id, bundle, options, at_once, Purpose::Create)?;
         for warning in plan.warnings() {
             tracing::warn!("{}: {}", warning.pointer, warning.message);

@@ -65,7 +65,7 @@ impl CreateOptions {
         self
     }
 
-    /// Passes this many descriptors, from 3 on, to the container.
+    /// Passes this many descriptors, from 3 on, to the container: those of them that are open.
     #[must_use]
     pub fn preserve_fds(mut self, count: u32) -> Self {
         self.preserve_fds = count;
@@ -106,9 +106,16 @@ impl CreateOptions {
 }
 
 impl CreateOptions {
-    /// Every descriptor that is to be passed on must be there.
-    pub(super) fn check_preserved(&self) -> Result<()> {
-        check_preserved(self.preserve_fds)
+    /// Every socket that is announced must be there.
+    pub(super) fn check_announced(&self) -> Result<()> {
+        for fd in (3u64..).take(usize::try_from(self.listen_fds).unwrap_or(usize::MAX)) {
+            let path = format!("/proc/self/fd/{fd}");
+            if let Err(error) = std::fs::symlink_metadata(&path) {
+                let message = format!("cannot pass on descriptor {fd} (LISTEN_FDS): {path}: {error}");
+                return Err(Error::new(ErrorKind::InvalidOption, message));
+            }
+        }
+        Ok(())
     }
 
     /// As the planner takes them: paths absolute.
@@ -130,18 +137,6 @@ impl CreateOptions {
             ..planner::Options::default()
         }
     }
-}
-
-/// Every one of `count` descriptors from 3 on must be there.
-pub(super) fn check_preserved(count: u32) -> Result<()> {
-    for fd in (3u64..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
-        let path = format!("/proc/self/fd/{fd}");
-        if let Err(error) = std::fs::symlink_metadata(&path) {
-            let message = format!("cannot pass on descriptor {fd} (--preserve-fds): {path}: {error}");
-            return Err(Error::new(ErrorKind::InvalidOption, message));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(feature = "fault-injection")]

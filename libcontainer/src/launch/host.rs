@@ -255,7 +255,8 @@ impl Engine<'_> {
         }
         let link = theirs.as_raw_fd();
         let mut keep: Vec<i32> = slots.iter().copied().filter(|fd| *fd >= 0).chain([link]).collect();
-        keep.extend((0..3u32.saturating_add(plan.preserve_fds)).filter_map(|fd| i32::try_from(fd).ok()));
+        keep.extend(0..3);
+        keep.extend(preserved(plan.preserve_fds)?);
         keep.sort_unstable();
         keep.dedup();
         let base = plan.pool.text.as_ptr();
@@ -330,4 +331,18 @@ pub(super) fn connect_to(path: &Path, kind: SocketType) -> crate::Result<OwnedFd
     let socket = socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).map_err(failed)?;
     connect(&socket, &address).map_err(failed)?;
     Ok(socket)
+}
+
+/// Those of so many descriptors from 3 on that are open: clients count up to the highest that they pass on. Our own among
+/// them end, as all that we open, when the program is executed.
+fn preserved(count: u32) -> Result<Vec<i32>> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let failed =
+        |error: std::io::Error| Fault::Call("open", Errno::from_io_error(&error).unwrap_or(Errno::IO));
+    let open = std::fs::read_dir("/proc/self/fd").map_err(failed)?;
+    let open = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let end = i32::try_from(count).unwrap_or(i32::MAX).saturating_add(3);
+    Ok(open.filter(|fd| (3..end).contains(fd)).collect())
 }

@@ -1,6 +1,7 @@
 //! containerd, driven as Kubernetes does: by the container runtime interface.
 
 mod checks;
+mod newer;
 
 use std::cell::Cell;
 use std::fs;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::archive::{self, NAME};
-use super::containerd::{log, start};
+use super::containerd::{OLD_PLUGIN, log, plugin, start};
 use super::engine::{expect, same};
 use super::stage::{Inventory, Output, Stage, tail, wait_until};
 use super::{Driver, Options, Report, Runtime, Setup, judge, readme};
@@ -18,14 +19,31 @@ use crate::xtask::{Error, Result, workspace};
 /// Where containerd's shim lets the runtime keep the containers of pods.
 const ROOT: &str = "/run/containerd/runc/k8s.io";
 
-/// What the README has no need to say: where the pods' own image is, and no network but the stage's.
-fn more_config(stage: &Stage) -> String {
-    let networks = stage.folder().join("networks");
-    let plugin = "plugins.\"io.containerd.grpc.v1.cri\"";
-    format!(
-        "[{plugin}]\nsandbox_image = \"{NAME}\"\nrestrict_oom_score_adj = true\n[{plugin}.cni]\nconf_dir = \"{}\"\n",
-        networks.display()
-    )
+/// What the README has no need to say: where the pods' own image is, and which network they have.
+fn more_config(plugin: &str, networks: &str) -> String {
+    let image = if plugin == OLD_PLUGIN {
+        format!("[plugins.'{plugin}']\nsandbox_image = '{NAME}'\n")
+    } else {
+        format!(
+            "[plugins.'io.containerd.cri.v1.images'.pinned_images]\nsandbox = '{NAME}'\n[plugins.'{plugin}']\n"
+        )
+    };
+    let network = format!("[plugins.'{plugin}'.cni]\nconf_dir = '{networks}'\nbin_dir = '{networks}/bin'\n");
+    image + "restrict_oom_score_adj = true\n" + &network
+}
+
+/// Makes the folder of networks, and returns its path.
+fn make_networks(stage: &Stage) -> Result<String> {
+    let folder = stage.folder().join("networks");
+    fs::create_dir_all(folder.join("bin")).map_err(Error::io("cannot make a folder"))?;
+    for name in ["loopback", "empty"] {
+        fs::copy(workspace().join("fixtures/clients/cni.sh"), folder.join("bin").join(name))
+            .map_err(Error::io("cannot copy cni.sh"))?;
+    }
+    let network = json!({ "cniVersion": "0.3.1", "name": "empty", "plugins": [{ "type": "empty" }] });
+    fs::write(folder.join("empty.conflist"), network.to_string())
+        .map_err(Error::io("cannot write a network's configuration"))?;
+    Ok(folder.display().to_string())
 }
 
 /// The interface with one runtime.
@@ -48,12 +66,13 @@ struct Pod {
 /// Runs all checks.
 pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Result<Report> {
     let [_, ours] = &setup.runtimes;
-    let text = readme::snippet("io.containerd.grpc.v1.cri", &ours.path)? + &more_config(stage);
+    let plugin = plugin(stage)?;
+    let text = readme::snippet(plugin, &ours.path)? + &more_config(plugin, &make_networks(stage)?);
     fs::write(stage.folder().join("config.toml"), text).map_err(Error::io("cannot write config.toml"))?;
     let daemon = start(stage)?;
     let image = archive::pack(&setup.image, stage.folder())?.display().to_string();
     expect(0, stage.run(&["ctr", "--namespace", "k8s.io", "images", "import", &image], "")?)?;
-    let program = workspace().join("fixtures/clients/cri.py").display().to_string();
+    let program = setup.cri.display().to_string();
     let cris = setup.runtimes.each_ref().map(|runtime| {
         let (stage, runtime, program) = (Arc::clone(stage), runtime.clone(), program.clone());
         let empty = stage.inventory(&[])?;
@@ -64,9 +83,12 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     let [control, _] = &cris;
     wait_until("containerd knows the image", || control.has_image())
         .map_err(|error| Error::NotMet(format!("{error}\n{}", tail(&log(stage)))))?;
-    let report = judge("cri", &cris, checks::CHECKS, options);
+    let mut report = judge(stage, &cris, checks::CHECKS, options)?;
+    if plugin != OLD_PLUGIN {
+        report.add(judge(stage, &cris, newer::CHECKS, options)?);
+    }
     drop(daemon);
-    report
+    Ok(report)
 }
 
 impl Cri {

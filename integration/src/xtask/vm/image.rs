@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::super::debian::{MIRROR, bootstrap};
 use super::super::process::capture;
 use super::super::{Error, Result, cache};
 
 const RELEASE: &str = "trixie";
-const MIRROR: &str = "http://deb.debian.org/debian";
 
 /// The kernel has its disk driver and file system built in, so the machine needs no initial RAM disk.
 const PACKAGES: &[&str] = &[
@@ -61,25 +61,13 @@ fn build(folder: &Path) -> Result<()> {
     let root = folder.join("root");
     let customize = folder.join("customize.sh");
     fs::write(&customize, CUSTOMIZE).map_err(Error::io(format!("cannot write {}", customize.display())))?;
-    bootstrap(&root, &customize)?;
+    let hook = format!("--customize-hook=sh '{}' \"$1\"", customize.display());
+    bootstrap(RELEASE, PACKAGES, &[&hook], &root)?;
     let kernel = kernel_of(&root)?;
     fs::copy(&kernel, folder.join("kernel"))
         .map_err(Error::io(format!("cannot copy {}", kernel.display())))?;
     make_disk(&root, &folder.join("disk"))?;
     fs::remove_dir_all(&root).map_err(Error::io(format!("cannot remove {}", root.display())))
-}
-
-fn bootstrap(root: &Path, customize: &Path) -> Result<()> {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM", "mmdebstrap", "--variant=apt", "--format=directory"]);
-    command.arg(format!("--include={}", PACKAGES.join(",")));
-    for documents in ["doc", "man", "locale", "info"] {
-        command.arg(format!("--dpkgopt=path-exclude=/usr/share/{documents}/*"));
-    }
-    command.arg(format!("--customize-hook=sh '{}' \"$1\"", customize.display()));
-    // Read by the kernel package's script.
-    command.env("INITRD", "No");
-    capture(command.arg(RELEASE).arg(root).arg(MIRROR)).map(drop)
 }
 
 fn kernel_of(root: &Path) -> Result<PathBuf> {

@@ -124,7 +124,7 @@ fn additional_gids(values: &[i64]) -> Checked<Vec<u32>> {
 }
 
 fn args(args: Vec<String>) -> Checked<Vec<String>> {
-    if args.first().is_none_or(String::is_empty) {
+    if args.is_empty() {
         return Err(Problem::invalid(
             "/process/args",
             "no program; give at least its name, for example [\"sh\"]",

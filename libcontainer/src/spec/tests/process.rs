@@ -31,6 +31,8 @@ fn the_working_directory_is_absolute() {
 #[test]
 fn a_program_is_needed() {
     assert_eq!(process("/process/args", json!(["a", ""])).args, ["a", ""]);
+    // Clients want to hear that it is not found.
+    assert_eq!(process("/process/args", json!([""])).args, [""]);
     refused(&with("/process/args", json!([])), "/process/args");
     refused(&with("/process/args", json!(null)), "/process/args");
     refused(&with("/process/args", json!(["a", "b\u{0}"])), "/process/args/1");
