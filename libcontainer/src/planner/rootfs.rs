@@ -48,9 +48,9 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
         build.host(HostStep::LockMounts);
     }
     // Mounts made inside must not appear on the host, so the root is never a peer of the host's tree while it is
-    // being set up, whatever it becomes in the end.
-    let kind =
-        if namespace_propagation(config) == libc::MS_SLAVE { libc::MS_SLAVE } else { libc::MS_PRIVATE };
+    // being set up, whatever it becomes in the end. Nor do mounts of the host appear inside, unless that is asked for.
+    let is_slave = namespace_propagation(config) == libc::MS_SLAVE && config.rootfs_propagation.is_some();
+    let kind = if is_slave { libc::MS_SLAVE } else { libc::MS_PRIVATE };
     let root = Tree {
         source: Source::Root,
         path: config.root.path.clone(),
