@@ -26,8 +26,11 @@ const PACKAGES: &[&str] = &[
     "kmod",
     "numactl",
     "passwd",
+    "policycoreutils",
     "procps",
     "runc",
+    "selinux-policy-default",
+    "selinux-utils",
     "uidmap",
 ];
 
@@ -62,6 +65,7 @@ fn build(folder: &Path) -> Result<()> {
     let customize = folder.join("customize.sh");
     fs::write(&customize, CUSTOMIZE).map_err(Error::io(format!("cannot write {}", customize.display())))?;
     bootstrap(&root, &customize)?;
+    label(&root)?;
     let kernel = kernel_of(&root)?;
     fs::copy(&kernel, folder.join("kernel"))
         .map_err(Error::io(format!("cannot copy {}", kernel.display())))?;
@@ -80,6 +84,14 @@ fn bootstrap(root: &Path, customize: &Path) -> Result<()> {
     // Read by the kernel package's script.
     command.env("INITRD", "No");
     capture(command.arg(RELEASE).arg(root).arg(MIRROR)).map(drop)
+}
+
+/// Gives every file the label that SELinux's policy says, which takes the machine itself a minute.
+fn label(root: &Path) -> Result<()> {
+    let mut command = Command::new("chroot");
+    // Without a look at which mounts of this host know labels.
+    command.arg(root).args(["setfiles", "-m", "-F"]);
+    capture(command.args(["/etc/selinux/default/contexts/files/file_contexts", "/"])).map(drop)
 }
 
 fn kernel_of(root: &Path) -> Result<PathBuf> {

@@ -19,6 +19,25 @@ const PROCESSOR: [&str; 8] = ["-accel", "tcg,thread=multi", "-cpu", "Nehalem,-cx
 const KERNEL_LINE: &str = "root=/dev/nvme0n1 rw console=ttyS0 quiet panic=-1 mitigations=off TERM=dumb \
     systemd.show_status=1 systemd.default_device_timeout_sec=600 systemd.default_timeout_start_sec=600";
 
+/// The security module that the machine's kernel runs: of these two it runs one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lsm {
+    /// With the profiles of the image.
+    AppArmor,
+    /// With Debian's policy, which is enforced.
+    SeLinux,
+}
+
+impl Lsm {
+    /// What the kernel is told.
+    fn words(self) -> &'static str {
+        match self {
+            Self::AppArmor => "security=apparmor",
+            Self::SeLinux => "security=selinux enforcing=1",
+        }
+    }
+}
+
 /// What the machine did next.
 pub(super) enum Event {
     /// It said a line.
@@ -38,12 +57,13 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Starts the machine with `image` and, as its second disk, `payload`. Neither is changed.
-    pub(super) fn boot(image: &Image, payload: &Path, console: &Path) -> Result<Self> {
+    pub(super) fn boot(image: &Image, lsm: Lsm, payload: &Path, console: &Path) -> Result<Self> {
         let mut command = Command::new("setpriv");
         // Others may be working on this host, and the machine takes all that it gets.
         command.args(["--pdeathsig", "KILL", "nice", "-n", "10", "qemu-system-x86_64"]);
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]).args(PROCESSOR);
-        command.arg("-kernel").arg(image.kernel()).args(["-append", KERNEL_LINE]);
+        command.arg("-kernel").arg(image.kernel());
+        command.arg("-append").arg(format!("{KERNEL_LINE} {}", lsm.words()));
         command.arg("-serial").arg(format!("file:{}", console.display()));
         command.args(["-device", "virtio-serial", "-device", "virtserialport,chardev=results,name=results"]);
         command.args(["-chardev", "file,id=results,path=/dev/stdout"]);

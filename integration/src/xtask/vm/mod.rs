@@ -20,7 +20,7 @@ use super::process::{capture, cargo};
 use super::tally::{Program, Skip, Tally};
 use super::{Error, Result, build, find_in_path, is_root, workspace};
 use image::Image;
-use machine::{Event, Machine};
+use machine::{Event, Lsm, Machine};
 use payload::{DONE, ENDED, Selection, Work};
 
 /// How long the machine may take until the first program runs.
@@ -48,14 +48,17 @@ pub struct Options {
     words: Vec<String>,
     /// A line of shell to run in the machine instead.
     command: Option<String>,
+    /// The security module for tests and the line that the command line names.
+    lsm: Lsm,
 }
 
 impl Options {
     /// Reads the rest of the command line.
     pub fn parse(mut args: lexopt::Parser) -> std::result::Result<Self, lexopt::Error> {
-        let mut options = Self { words: Vec::new(), command: None };
+        let mut options = Self { words: Vec::new(), command: None, lsm: Lsm::AppArmor };
         while let Some(arg) = args.next()? {
             match arg {
+                Long("selinux") => options.lsm = Lsm::SeLinux,
                 Long("sh") => options.command = Some(args.value()?.string()?),
                 Value(word) => options.words.push(word.string()?),
                 _ => return Err(arg.unexpected()),
@@ -81,7 +84,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let work = Work { shim: &shim, probe: &probe, tests: &tests, command: options.command.as_deref() };
     let mut tally = Tally::default();
-    let outcome = perform(&image, &work, &mut tally);
+    let outcome = perform(&image, options.lsm, &work, &mut tally);
     for skip in &tally.skips {
         println!("not run: {}: {}", skip.name(), skip.reason);
     }
@@ -97,7 +100,7 @@ pub fn run_skipped(host: &Tally, shim: &Path, probe: &Path, tally: &mut Tally) -
     record(&skipped)?;
     let image = ready()?;
     let tests = select(&host.programs, &skipped, ALWAYS)?;
-    perform(&image, &Work { shim, probe, tests: &tests, command: None }, tally)
+    perform(&image, Lsm::AppArmor, &Work { shim, probe, tests: &tests, command: None }, tally)
 }
 
 /// The image, or why there can be no machine here.
@@ -168,12 +171,12 @@ fn recorded() -> Result<BTreeSet<String>> {
 }
 
 /// Boots the machine, prints what it says, and ends it.
-fn perform(image: &Image, work: &Work<'_>, tally: &mut Tally) -> Result<()> {
+fn perform(image: &Image, lsm: Lsm, work: &Work<'_>, tally: &mut Tally) -> Result<()> {
     let folder = folder()?;
     let temporary = tempfile::tempdir_in(&folder).map_err(Error::io("cannot make a temporary folder"))?;
     let disk = work.disk(temporary.path())?;
     let begin = Instant::now();
-    let machine = Machine::boot(image, &disk, &folder.join("console.log"))?;
+    let machine = Machine::boot(image, lsm, &disk, &folder.join("console.log"))?;
     let mut progress = Progress::new(work.tests);
     let mut deadline = begin + BOOT;
     loop {
