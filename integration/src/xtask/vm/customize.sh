@@ -11,9 +11,10 @@ touch "$root/etc/.updated" "$root/var/.updated"
 chroot "$root" useradd --create-home --shell /bin/sh tester
 
 # Compiling the distribution's profiles takes longer than the rest of the boot. These are for the tests: one that can be
-# told from being unconfined, and one of the name that Docker's configurations have.
+# told from being unconfined, one of the name that Docker's configurations have, and one that the validation suite asks
+# for.
 find "$root/etc/apparmor.d" -maxdepth 1 -type f -delete
-for profile in runc-shim-test docker-default; do
+for profile in runc-shim-test docker-default acme_secure_profile; do
     cat > "$root/etc/apparmor.d/$profile" <<END
 profile $profile flags=(attach_disconnected,mediate_deleted) {
   file,

@@ -38,7 +38,7 @@ const CUSTOMIZE: &str = include_str!("customize.sh");
 
 /// A disk and a kernel.
 #[derive(Debug)]
-pub(super) struct Image(PathBuf);
+pub struct Image(PathBuf);
 
 impl Image {
     /// The image of the recipe as it is now, built if it is not in the cache.
@@ -86,7 +86,7 @@ fn bootstrap(root: &Path, customize: &Path) -> Result<()> {
     capture(command.arg(RELEASE).arg(root).arg(MIRROR)).map(drop)
 }
 
-/// Gives every file the label that SELinux's policy says, which takes the machine itself a minute.
+/// Gives every file the label that SELinux's policy says: without it the machine's own services may do nothing.
 fn label(root: &Path) -> Result<()> {
     let mut command = Command::new("chroot");
     // Without a look at which mounts of this host know labels.

@@ -1,5 +1,6 @@
 //! The emulated machine while it runs.
 
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -21,7 +22,7 @@ const KERNEL_LINE: &str = "root=/dev/nvme0n1 rw console=ttyS0 quiet panic=-1 mit
 
 /// The security module that the machine's kernel runs: of these two it runs one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lsm {
+pub enum Lsm {
     /// With the profiles of the image.
     AppArmor,
     /// With Debian's policy, which is enforced.
@@ -29,12 +30,24 @@ pub(super) enum Lsm {
 }
 
 impl Lsm {
+    /// Both, in the order in which the machine runs with them.
+    pub const BOTH: [Self; 2] = [Self::AppArmor, Self::SeLinux];
+
     /// What the kernel is told.
     fn words(self) -> &'static str {
         match self {
             Self::AppArmor => "security=apparmor",
             Self::SeLinux => "security=selinux enforcing=1",
         }
+    }
+}
+
+impl Display for Lsm {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AppArmor => "AppArmor",
+            Self::SeLinux => "SELinux",
+        })
     }
 }
 
