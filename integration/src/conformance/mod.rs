@@ -21,7 +21,10 @@ use case::{Bench, Outcome};
 use expected::Expected;
 use outcome::Verdict;
 pub use suite::PACKAGES;
-use suite::Suite;
+use suite::{SHARED, Suite};
+
+/// The tests of labels. They say much only where the kernel has the security module.
+const OF_LABELS: [&str; 2] = ["linux_mount_label", "linux_process_apparmor_profile"];
 
 /// How many tests run at a time: they sleep nearly all of the time.
 const LANES: usize = 4;
@@ -101,6 +104,22 @@ impl Options {
 #[must_use]
 pub fn obstacle() -> Option<String> {
     packages::obstacle(&PACKAGES)
+}
+
+/// The files that [`check`] needs for tests of labels, if the suite is in the cache.
+pub fn of_labels() -> Result<Vec<PathBuf>> {
+    let suite = Suite::cached()?;
+    Ok(OF_LABELS.iter().chain(&SHARED).map(|name| suite.folder.join(name)).collect())
+}
+
+/// Runs one test of the suite in `folder`, and says what it is not content with.
+pub fn check(folder: &Path, runtime: &Path, name: &str) -> Result<()> {
+    let suite = Suite { folder: folder.to_owned(), tests: Vec::new() };
+    let outcome = Bench { suite: &suite, runtime, host: Host::Plain }.run(name)?;
+    match outcome.verdict {
+        Verdict::All => Ok(()),
+        verdict => Err(Error::NotMet(format!("{name}: {verdict}\n{}", outcome.output))),
+    }
 }
 
 /// Installs what is missing, runs the suite and prints a table.

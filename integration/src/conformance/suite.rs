@@ -30,7 +30,7 @@ pub const PACKAGES: [&str; 12] = [
 ];
 
 /// What every test needs beside its own program.
-const SHARED: [&str; 2] = ["runtimetest", ROOT_FILE_SYSTEM];
+pub(super) const SHARED: [&str; 2] = ["runtimetest", ROOT_FILE_SYSTEM];
 #[cfg(target_arch = "x86_64")]
 const ROOT_FILE_SYSTEM: &str = "rootfs-amd64.tar.gz";
 #[cfg(not(target_arch = "x86_64"))]
@@ -47,15 +47,25 @@ pub(super) struct Suite {
 impl Suite {
     /// Gets and builds the suite, unless that has been done before.
     pub(super) fn prepare() -> Result<Self> {
+        Self::cached_or(|folder, goroot| {
+            println!("The suite is not in the cache: getting and building it.");
+            Build { folder, goroot }.make()
+        })
+    }
+
+    /// The suite, if that has been done before.
+    pub(super) fn cached() -> Result<Self> {
+        let why = "the validation suite is not in the cache: `cargo xtask conformance` gets it";
+        Self::cached_or(|_, _| Err(Error::Missing(why.to_owned())))
+    }
+
+    fn cached_or(make: impl FnOnce(&Path, &str) -> Result<()>) -> Result<Self> {
         let go = capture(Command::new("go").args(["env", "GOVERSION", "GOROOT"]))?.stdout;
         let go = String::from_utf8_lossy(&go).into_owned();
         let stand_in = read(&stand_in())?;
         let recipe = (VERSION, include_str!("suite.rs"), &go, &stand_in);
-        let folder = cache::folder("conformance", recipe, |folder| {
-            println!("The suite is not in the cache: getting and building it.");
-            let goroot = go.lines().nth(1).unwrap_or_default();
-            Build { folder, goroot }.make()
-        })?;
+        let goroot = go.lines().nth(1).unwrap_or_default();
+        let folder = cache::folder("conformance", recipe, |folder| make(folder, goroot))?;
         let entries =
             fs::read_dir(&folder).map_err(Error::io(format!("cannot read {}", folder.display())))?;
         let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));

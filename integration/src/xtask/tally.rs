@@ -117,6 +117,17 @@ impl Tally {
     }
 }
 
+/// What was not run in the last of the places in which it was tried.
+pub fn not_run<'a>(places: &[&'a Tally]) -> Vec<&'a Skip> {
+    let mut skips = Vec::new();
+    for (number, place) in places.iter().enumerate() {
+        let later = places.get(number + 1..).unwrap_or_default();
+        let is_last = |skip: &&Skip| later.iter().all(|place| !place.tests.contains(&skip.name()));
+        skips.extend(place.skips.iter().filter(is_last));
+    }
+    skips
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +153,22 @@ test result: FAILED. 0 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; 
         assert_eq!(tally.skips[0].name(), "a_b::mounts::on_v1");
         assert_eq!(tally.skips[0].reason, "no cgroup v1 on this host: none");
         assert!(tally.tests.contains("a_b::mounts::on_v1") && !tally.tests.contains("a_b::mounts::on_v2"));
+    }
+
+    #[test]
+    fn a_test_was_not_run_if_the_last_place_that_tried_it_skipped_it() {
+        let tally = |output: &str| {
+            let mut tally = Tally::default();
+            let program = "Running tests/t.rs (target/debug/deps/t-0123)";
+            std::iter::once(program).chain(output.lines()).for_each(|line| tally.read(line));
+            tally
+        };
+        let here = tally(
+            "skipped: a: 1\ntest a ... ok\nskipped: b: 2\ntest b ... ok\nskipped: c: 3\ntest c ... ok\n",
+        );
+        let there = tally("skipped: a: 4\ntest a ... ok\ntest b ... ok\n");
+        let reasons: Vec<_> = not_run(&[&here, &there]).iter().map(|skip| skip.reason.as_str()).collect();
+        assert_eq!(reasons, ["3", "4"]);
     }
 
     #[test]

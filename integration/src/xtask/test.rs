@@ -1,12 +1,13 @@
 //! Every check and test of the project, and one summary.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::process::{capture, cargo, line, run as run_command};
-use super::tally::{Skip, Tally};
+use super::tally::{Skip, Tally, not_run};
 use super::{Error, Result, build, is_root, vm};
 use crate::{clients, conformance};
 
@@ -14,8 +15,8 @@ use crate::{clients, conformance};
 #[derive(Default)]
 struct Session {
     tally: Tally,
-    /// What the emulated machine reported, where there was one.
-    machine: Option<Tally>,
+    /// What the emulated machine reported each time, where there was one.
+    machine: Vec<Tally>,
     failures: Vec<String>,
     notes: Vec<String>,
 }
@@ -84,19 +85,37 @@ impl Session {
 
     /// What this host skips, in a machine that has more.
     fn machine(&mut self, shim: &Path, probe: &Path) {
-        self.step("container tests in the emulated machine", |session| {
-            let mut tally = Tally::default();
-            match vm::run_skipped(&session.tally, shim, probe, &mut tally) {
-                Err(Error::Missing(reason)) => {
-                    session.notes.push(format!("the emulated machine: {reason}"));
-                    Ok(())
-                }
-                outcome => {
-                    session.machine = Some(tally);
-                    outcome
-                }
+        let mut image = None;
+        self.step("the emulated machine's image", |session| {
+            vm::record(&session.skipped())?;
+            match vm::ready() {
+                Ok(ready) => image = Some(ready),
+                Err(Error::Missing(reason)) => session.notes.push(format!("the emulated machine: {reason}")),
+                Err(error) => return Err(error),
             }
+            Ok(())
         });
+        let Some(image) = image else { return };
+        for lsm in vm::Lsm::BOTH {
+            self.step(&format!("container tests in the emulated machine with {lsm}"), |session| {
+                let (programs, skipped) = (&session.tally.programs, session.skipped());
+                let mut tally = Tally::default();
+                let binaries = vm::Binaries { shim, probe };
+                let outcome = vm::run_skipped(&image, lsm, (programs, &skipped), &binaries, &mut tally);
+                session.machine.push(tally);
+                outcome
+            });
+        }
+    }
+
+    /// Where tests were run, in order.
+    fn places(&self) -> Vec<&Tally> {
+        std::iter::once(&self.tally).chain(&self.machine).collect()
+    }
+
+    /// The names of the tests that were not run anywhere yet.
+    fn skipped(&self) -> BTreeSet<String> {
+        not_run(&self.places()).into_iter().map(Skip::name).collect()
     }
 
     fn finish(self) -> Result<()> {
@@ -104,15 +123,12 @@ impl Session {
         for note in &self.notes {
             println!("not run: {note}");
         }
-        // What was skipped here may have been run there.
-        let there = |skip: &&Skip| self.machine.iter().any(|machine| machine.tests.contains(&skip.name()));
-        let here = self.tally.skips.iter().filter(|skip| !there(skip));
-        for skip in here.chain(self.machine.iter().flat_map(|machine| &machine.skips)) {
+        for skip in not_run(&self.places()) {
             println!("not run: {}: {}", skip.name(), skip.reason);
         }
         println!("{}", self.tally.summary());
-        if let Some(machine) = &self.machine {
-            println!("in the emulated machine: {}", machine.summary());
+        for (lsm, tally) in vm::Lsm::BOTH.iter().zip(&self.machine) {
+            println!("in the emulated machine with {lsm}: {}", tally.summary());
         }
         if self.failures.is_empty() {
             return Ok(());

@@ -15,11 +15,10 @@ const NULL_DEVICE: (u32, u32) = (1, 3);
 const CLONE: u32 = libc::OPEN_TREE_CLONE;
 const THIS: CText<'static> = CText::literal(c"");
 
-pub(crate) fn mask(program: &mut Program<'_>, path: Text) -> Result<()> {
+pub(crate) fn mask(program: &mut Program<'_>, path: Text, folder: Text) -> Result<()> {
     let Some(place) = find(program, path)? else { return Ok(()) };
     let is_folder = sys::stat(place.fd(), THIS, 0)?.is(libc::S_IFDIR);
-    let (slot, first): (Slot, fn(&Program<'_>) -> Result<Handle>) =
-        if is_folder { (EMPTY, empty_folder) } else { (NULL, null_device) };
+    let slot: Slot = if is_folder { EMPTY } else { NULL };
     // The first mask of a kind is the mount that the others are copied from: only an attached mount can be copied
     // by kernels before 6.15.
     match program.slot(slot) {
@@ -28,7 +27,7 @@ pub(crate) fn mask(program: &mut Program<'_>, path: Text) -> Result<()> {
             sys::move_mount(copy.fd(), place.fd())
         }
         Err(_) => {
-            let mask = first(program)?;
+            let mask = if is_folder { empty_folder(program, folder)? } else { null_device(program)? };
             sys::move_mount(mask.fd(), place.fd())?;
             program.fill(slot, mask.keep())
         }
@@ -43,10 +42,11 @@ fn find(program: &Program<'_>, path: Text) -> Result<Option<Handle>> {
     }
 }
 
-fn empty_folder(_: &Program<'_>) -> Result<Handle> {
+fn empty_folder(program: &Program<'_>, options: Text) -> Result<Handle> {
     let fs = sys::fsopen(CText::literal(c"tmpfs"))?;
     sys::fsconfig(fs.fd(), CText::literal(c"mode"), Some(CText::literal(c"755")))?;
     sys::fsconfig(fs.fd(), CText::literal(c"nr_inodes"), Some(CText::literal(c"1")))?;
+    mount::configure(&fs, program.text(options)?)?;
     sys::fsconfig_create(fs.fd())?;
     sys::fsmount(fs.fd(), attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC)
 }

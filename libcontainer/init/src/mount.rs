@@ -59,7 +59,7 @@ pub fn filesystem(
     sys::fsmount(context.fd(), attributes)
 }
 
-fn configure(context: &Handle, config: CText<'_>) -> Result<()> {
+pub(crate) fn configure(context: &Handle, config: CText<'_>) -> Result<()> {
     let mut config = split(config);
     while let (Some(key), Some(value)) = (config.next(), config.next()) {
         let value = match value.with_nul().split_first() {
@@ -99,6 +99,11 @@ pub(crate) fn reconfigure(program: &Program<'_>, config: Text, target: Text) -> 
     let context = sys::fspick(mount.fd())?;
     configure(&context, program.text(config)?)?;
     sys::fsconfig_reconfigure(context.fd())
+}
+
+pub(crate) fn label(program: &Program<'_>, target: Text, label: Text) -> Result<()> {
+    let folder = resolve::open(program.slot(ROOT)?, program.text(target)?, O_DIRECTORY)?;
+    sys::set_label(folder.fd(), program.text(label)?)
 }
 
 /// The path is followed as the kernel does for mount(2): it is the caller's own, and so are the rights.

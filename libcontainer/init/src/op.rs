@@ -25,7 +25,7 @@ operations! {
     OpenTree = "open_tree", Personality = "personality", Pipe = "pipe2", PivotRoot = "pivot_root", Poll = "ppoll",
     Prctl = "prctl", Prlimit = "prlimit64", Read = "read", Readlink = "readlinkat", Receive = "recvfrom",
     SchedSetaffinity = "sched_setaffinity", Seccomp = "seccomp", Seek = "lseek", Send = "sendmsg",
-    SetMempolicy = "set_mempolicy", Setdomainname = "setdomainname", Setgid = "setresgid",
+    SetLabel = "fsetxattr", SetMempolicy = "set_mempolicy", Setdomainname = "setdomainname", Setgid = "setresgid",
     Setgroups = "setgroups", Sethostname = "sethostname", Setns = "setns", Setpgid = "setpgid", Setsid = "setsid",
     Setuid = "setresuid", Sigaction = "rt_sigaction", Sigmask = "rt_sigprocmask", Socket = "socket",
     Statx = "statx", Symlink = "symlinkat", Timer = "timerfd", Umask = "umask", Umount = "umount2", Unshare = "unshare",

@@ -185,7 +185,8 @@ impl<'a> Context<'_, 'a> {
             Step::Pivot => pivot::pivot(program),
             Step::MoveRoot => pivot::move_root(program),
             Step::ChangeRoot => pivot::change_root(program),
-            Step::Mask { path } => mask::mask(program, path),
+            Step::Label { target, label } => mount::label(program, target, label),
+            Step::Mask { path, folder } => mask::mask(program, path, folder),
             Step::ReadOnly { path } => mask::read_only(program, path),
             _ => return None,
         })

@@ -195,6 +195,13 @@ pub enum Step {
         /// Whether the mounts below change too.
         recursive: bool,
     },
+    /// Sets SELinux's label of the folder that is mounted at a place below the root.
+    Label {
+        /// Where.
+        target: Text,
+        /// The label.
+        label: Text,
+    },
     /// Makes a device node or FIFO.
     Node {
         /// Where.
@@ -253,6 +260,8 @@ pub enum Step {
     Mask {
         /// Which.
         path: Text,
+        /// Options of the file system that is the empty folder, as in [`Filesystem`]. The folder is made once.
+        folder: Text,
     },
     /// Makes a path and all below it read-only. A missing path is fine.
     ReadOnly {

@@ -7,7 +7,8 @@ use rustix::fs::{AtFlags, OFlags, statat};
 use rustix::io;
 use serde::{Deserialize, Serialize};
 
-use super::probe::{lsms_for, own_capabilities};
+use super::lsm;
+use super::probe::own_capabilities;
 use super::{Facts, Handles};
 use crate::cgroup::{self, Layout};
 use crate::spec::Config;
@@ -68,7 +69,8 @@ pub(crate) fn probe(init: Process, look: &Look<'_>) -> Result<Option<(Facts, Han
     let facts = Facts {
         capabilities,
         last_capability,
-        lsms: lsms_for(look.config),
+        unknown_labels: lsm::unknown_labels(look.config),
+        lsms: lsm::needed_by(look.config),
         container: Some(container?),
         ..Facts::default()
     };

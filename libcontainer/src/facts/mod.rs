@@ -5,6 +5,7 @@
 
 mod container;
 mod devices;
+mod lsm;
 mod network;
 mod probe;
 mod resctrl;
@@ -39,6 +40,9 @@ pub struct Facts {
     /// The security modules of the running kernel; asked only if the configuration has a label.
     #[serde(default)]
     pub lsms: Vec<String>,
+    /// The labels of the configuration that SELinux's policy does not know.
+    #[serde(default)]
+    pub unknown_labels: BTreeSet<String>,
     /// The root file system.
     pub root: PathFact,
     /// The sources of bind mounts, by index in `/mounts`.

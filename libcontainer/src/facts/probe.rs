@@ -12,7 +12,7 @@ use rustix::system::uname;
 use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set};
 
 use super::devices::{self, Devices};
-use super::{Facts, Handles, PathFact, Purpose, Source, Unprivileged, network, resctrl};
+use super::{Facts, Handles, PathFact, Purpose, Source, Unprivileged, lsm, network, resctrl};
 use crate::cgroup::systemd::{Manager, Systemd};
 use crate::cgroup::{self, Layout};
 use crate::spec::{Config, Membership, MountKind, Namespaces};
@@ -57,7 +57,8 @@ pub fn probe(config: &Config, purpose: Purpose, by_systemd: bool) -> Result<(Fac
         nested_user,
         capabilities,
         last_capability,
-        lsms: lsms_for(config),
+        unknown_labels: lsm::unknown_labels(config),
+        lsms: lsm::needed_by(config),
         root,
         sources,
         devices,
@@ -157,35 +158,6 @@ fn last_capability() -> u8 {
         true => (LIKELY + 1..64).take_while(|number| is_known(*number)).last().unwrap_or(LIKELY),
         false => (0..LIKELY).rev().find(|number| is_known(*number)).unwrap_or_default(),
     }
-}
-
-/// The security modules of the running kernel, if the configuration has anything for them.
-pub(super) fn lsms_for(config: &Config) -> Vec<String> {
-    if needs_lsms(config) { lsms() } else { Vec::new() }
-}
-
-fn needs_lsms(config: &Config) -> bool {
-    let process = config.process.as_ref();
-    config.mount_label.is_some()
-        || process
-            .is_some_and(|process| process.apparmor_profile.is_some() || process.selinux_label.is_some())
-}
-
-/// The kernel's own list, from securityfs; where that is not mounted, what only an active module makes.
-fn lsms() -> Vec<String> {
-    if let Ok(list) = std::fs::read_to_string("/sys/kernel/security/lsm") {
-        return list.trim().split(',').map(str::to_owned).collect();
-    }
-    // An active SELinux has a file system, mounted or not; AppArmor says itself whether it is on.
-    let signs = [
-        ("apparmor", "/sys/module/apparmor/parameters/enabled", "Y"),
-        ("selinux", "/proc/filesystems", "selinuxfs"),
-    ];
-    let is_on = |path: &str, sign: &str| {
-        std::fs::read_to_string(path).is_ok_and(|text| text.split_whitespace().any(|word| word == sign))
-    };
-    let active = signs.iter().filter(|(_, path, sign)| is_on(path, sign));
-    active.map(|(name, ..)| (*name).to_owned()).collect()
 }
 
 /// Opens every namespace to be joined, and makes sure that it is of the kind that the configuration says.

@@ -179,6 +179,12 @@ impl<'a> Build<'a> {
         self.push(Actor::Init, Action::Child(step), Some(pointer.into()));
     }
 
+    /// Has `Init` write a file of the host's procfs.
+    pub(super) fn write_proc(&mut self, path: &str, value: &str, pointer: impl Into<String>) {
+        let (path, value) = (self.pool.text(path), self.pool.text(value));
+        self.init_for(Step::ProcWrite { path, value }, pointer);
+    }
+
     pub(super) fn warn(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
         self.warnings.push(Warning { pointer: pointer.into(), message: message.into() });
     }

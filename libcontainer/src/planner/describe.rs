@@ -94,7 +94,8 @@ impl Plan {
                 | Step::Reconfigure { target, .. }
                 | Step::Attach { target, .. }
                 | Step::Attributes { target, .. }
-                | Step::Cover { target, .. },
+                | Step::Cover { target, .. }
+                | Step::Label { target, .. },
             ) => *target,
             Action::Child(Step::Cwd { path, .. } | Step::CwdAgain { path } | Step::Node { path, .. }) => {
                 *path
@@ -175,7 +176,11 @@ impl Plan {
             Step::MoveRoot => "move root to / and chroot".into(),
             Step::Hostname { name } => format!("set hostname {}", show(name)),
             Step::Domainname { name } => format!("set domainname {}", show(name)),
-            Step::Mask { path } => format!("mask {}", show(path)),
+            Step::Label { target, label } => format!("label {} {}", show(target), show(label)),
+            Step::Mask { path, folder } => match pool.show_config(folder) {
+                options if options.is_empty() => format!("mask {}", show(path)),
+                options => format!("mask {} ({options})", show(path)),
+            },
             Step::ReadOnly { path } => format!("make {} read-only", show(path)),
             _ => self.program_step(step),
         }

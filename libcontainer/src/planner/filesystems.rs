@@ -6,39 +6,20 @@ use libcontainer_init::step::Filesystem;
 
 use super::build::Build;
 use super::mounts::{now, pointer, propagation};
-use super::{long_options, namespaces};
+use super::{long_options, namespaces, selinux};
 use crate::Result;
 use crate::spec::{Mount, MountKind};
 
 /// An option of a file system.
 pub(super) type Datum = (String, Option<String>);
 
-/// Says that the label has no effect, where that is so.
-pub(super) fn warn_of_label(build: &mut Build<'_>) {
-    let request = build.request;
-    if request.config.mount_label.is_some() && !has_selinux(build) {
-        build.warn("/linux/mountLabel", "this kernel runs without SELinux: the label is NOT applied");
-    }
-}
-
-fn has_selinux(build: &Build<'_>) -> bool {
-    build.request.facts.lsms.iter().any(|lsm| lsm == "selinux")
-}
-
 /// Everything that the file system of `mount` is told: its source, its options, the label.
 pub(super) fn options(build: &Build<'_>, mount: &Mount) -> Vec<Datum> {
     let MountKind::Filesystem { fstype, source, data, .. } = &mount.kind else { return Vec::new() };
     let mut options = vec![("source".to_owned(), Some(source.clone()))];
     options.extend(data.iter().cloned());
-    options.extend(label(build, fstype).map(|label| ("context".to_owned(), Some(label))));
+    options.extend(selinux::option(build, fstype));
     options
-}
-
-/// The SELinux context that all files of a file system get. The kernel's own file systems have labels of their own.
-fn label(build: &Build<'_>, fstype: &str) -> Option<String> {
-    let label = build.request.config.mount_label.clone()?;
-    let takes = !matches!(fstype, "proc" | "sysfs" | "mqueue");
-    Some(label).filter(|_| takes && has_selinux(build))
 }
 
 /// What `fsopen` and `fsconfig` are told.
@@ -76,6 +57,7 @@ pub(super) fn plan(build: &mut Build<'_>, mount: &Mount) -> Result<()> {
     let fs = Filesystem { attributes: now(mount), target_mode, ..instance(build, fstype, &options) };
     let target = build.pool.text(mount.target());
     build.init_for(Step::Mount { fs, attr: propagation(mount), target, strict }, pointer(mount));
+    selinux::queues(build, mount, fstype);
     Ok(())
 }
 

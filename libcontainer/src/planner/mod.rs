@@ -34,6 +34,7 @@ mod resctrl;
 mod rootfs;
 mod rule;
 mod scheduling;
+mod selinux;
 mod taken;
 #[cfg(test)]
 mod tests;

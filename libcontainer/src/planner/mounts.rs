@@ -9,7 +9,7 @@ use libcontainer_init::{Step, slot};
 use super::build::{Build, Place};
 use super::entry::{Source, Tree};
 use super::rootfs::{flag, namespace_propagation};
-use super::{filesystems, host_made, host_mounts, mount_ids};
+use super::{filesystems, host_made, host_mounts, mount_ids, selinux};
 use crate::cgroup::{Hierarchy, Placement};
 use crate::error::describe_errno;
 use crate::facts::PathFact;
@@ -22,7 +22,7 @@ const CGROUPS: &str = "/sys/fs/cgroup";
 /// Lends the trees of `/mounts` that need not wait for what is mounted before them.
 pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     let config = build.request.config;
-    filesystems::warn_of_label(build);
+    selinux::check_mounts(build)?;
     let early = early(build);
     for mount in config.mounts.iter().take(early) {
         for tree in trees(build, placement, mount)? {
@@ -213,7 +213,10 @@ fn cgroup(build: &mut Build<'_>, mount: &Mount, trees: impl Iterator<Item = Tree
         return filesystem(build, mount, &mount.destination, "cgroup2", &[], now(mount));
     }
     let writable = now(mount) & !attr::RDONLY;
-    filesystem(build, mount, &mount.destination, "tmpfs", &[("mode", Some("755"))], writable);
+    let label = selinux::option(build, "tmpfs");
+    let label = label.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
+    let options: Vec<_> = [("mode", Some("755"))].into_iter().chain(label).collect();
+    filesystem(build, mount, &mount.destination, "tmpfs", &options, writable);
     for hierarchy in &layout.v1 {
         let place = format!("{}/{}", mount.destination, name(hierarchy));
         if has_namespace {

@@ -12,7 +12,7 @@ use super::hooks;
 use super::notify;
 use super::rehearsal;
 use super::request::Options;
-use super::scheduling;
+use super::{scheduling, selinux};
 use crate::cgroup::Devices;
 use crate::spec::{Capabilities, Membership, Process};
 use crate::{Error, ErrorKind, Result, seccomp};
@@ -164,11 +164,13 @@ fn capability_name(number: u8) -> String {
 
 /// Labels and the OOM score go through the host's procfs while the process is still root.
 fn label(build: &mut Build<'_>, process: &Process) -> Result<()> {
-    let lsms = build.request.facts.lsms.clone();
-    let has = |name: &str| lsms.iter().any(|lsm| lsm == name);
     if let Some(profile) = &process.apparmor_profile {
-        if has("apparmor") {
-            write(build, "self/attr/apparmor/exec", &format!("exec {profile}"), "/process/apparmorProfile");
+        if build.request.facts.lsms.iter().any(|lsm| lsm == "apparmor") {
+            build.write_proc(
+                "self/attr/apparmor/exec",
+                &format!("exec {profile}"),
+                "/process/apparmorProfile",
+            );
         } else {
             build.warn(
                 "/process/apparmorProfile",
@@ -176,24 +178,12 @@ fn label(build: &mut Build<'_>, process: &Process) -> Result<()> {
             );
         }
     }
-    if let Some(context) = &process.selinux_label {
-        if has("selinux") {
-            write(build, "self/attr/exec", context, "/process/selinuxLabel");
-        } else {
-            build
-                .warn("/process/selinuxLabel", "the running kernel has no SELinux: the label is NOT applied");
-        }
-    }
+    selinux::program(build, process)?;
     let has_user = build.request.config.namespaces.user.membership != Membership::Host;
     if let Some(score) = process.oom_score_adj.filter(|_| !has_user) {
-        write(build, "self/oom_score_adj", &score.to_string(), "/process/oomScoreAdj");
+        build.write_proc("self/oom_score_adj", &score.to_string(), "/process/oomScoreAdj");
     }
     Ok(())
-}
-
-fn write(build: &mut Build<'_>, path: &str, value: &str, pointer: &str) {
-    let (path, value) = (build.pool.text(path), build.pool.text(value));
-    build.init_for(Step::ProcWrite { path, value }, pointer);
 }
 
 /// Bounding set, groups, working folder, user: what was root's becomes the user's.

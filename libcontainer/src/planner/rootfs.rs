@@ -6,7 +6,7 @@ use libcontainer_init::{Step, slot};
 use super::build::Build;
 use super::entry::{HostStep, Source, Tree};
 use super::request::Options;
-use super::{devices, hooks, host_mounts, mounts, namespaces, notify, taken};
+use super::{devices, hooks, host_mounts, mounts, namespaces, notify, selinux, taken};
 use crate::cgroup::Placement;
 use crate::error::describe_errno;
 use crate::facts::PathFact;
@@ -145,6 +145,7 @@ fn change_root(config: &Config, options: &Options) -> Step {
 
 /// A session keyring that the container's processes share with each other alone.
 pub(super) fn keyring(build: &mut Build<'_>) {
+    selinux::keyrings(build);
     let name = build.pool.text(format!("_ses.{}", build.request.id));
     build.init(Step::Keyring { name });
 }
@@ -186,9 +187,7 @@ fn sysctls(build: &mut Build<'_>) -> Result<()> {
                 "written by the container's root: the kernel may refuse values above the host's",
             );
         }
-        let path = build.pool.text(format!("sys/{}", sysctl.path));
-        let value = build.pool.text(&sysctl.value);
-        build.init_for(Step::ProcWrite { path, value }, pointer);
+        build.write_proc(&format!("sys/{}", sysctl.path), &sysctl.value, pointer);
     }
     Ok(())
 }
@@ -204,9 +203,11 @@ fn hide(build: &mut Build<'_>) {
         let path = build.pool.text(path);
         build.init_for(Step::ReadOnly { path }, format!("/linux/readonlyPaths/{index}"));
     }
+    let label = selinux::option(build, "tmpfs");
+    let folder = build.pool.config(label.iter().map(|(key, value)| (key.as_str(), value.as_deref())));
     for (index, path) in config.masked_paths.iter().enumerate() {
         let path = build.pool.text(path);
-        build.init_for(Step::Mask { path }, format!("/linux/maskedPaths/{index}"));
+        build.init_for(Step::Mask { path, folder }, format!("/linux/maskedPaths/{index}"));
     }
 }
 

@@ -36,12 +36,13 @@ pub fn verify(plan: &Plan) -> Vec<Violation> {
 
 const CLONE_NEWTIME: u32 = 0x80;
 
-fn mounts_with_network(plan: &Plan) -> Vec<usize> {
+fn with_network(plan: &Plan) -> Vec<usize> {
     let entries = plan.entries.iter().enumerate();
     let may_show = entries.filter(|(_, entry)| match entry.action {
         Action::Child(Step::Mount { fs: Filesystem { fstype, .. }, .. } | Step::MountText { fstype, .. }) => {
             filesystems::may_show_network(&plan.pool.show(fstype))
         }
+        Action::Child(Step::ProcWrite { path, .. }) => plan.pool.show(path).starts_with("sys/"),
         _ => false,
     });
     may_show.map(|(index, _)| index).collect()
@@ -110,7 +111,7 @@ struct World {
     /// Whether the host makes the container's network namespace.
     network_is_made: bool,
     network_begun: bool,
-    /// Entries that mount what may belong to a network namespace.
+    /// Entries that mount or change what may belong to a network namespace.
     shows_network: Vec<usize>,
     /// Whether the order in which mounts are made is seen by nobody, or not ours to choose.
     mounts_at_once: bool,
@@ -145,7 +146,7 @@ impl World {
             network_is_made: has(|step| {
                 matches!(step, HostStep::BeginNetwork | HostStep::SendNetwork { .. })
             }),
-            shows_network: mounts_with_network(plan),
+            shows_network: with_network(plan),
             mounts_at_once: plan.entries.iter().any(makes_at_once),
             has_cgroup_to_join: has(|step| matches!(step, HostStep::JoinCgroup)),
             // A caller that may make none leaves the container in its own.
@@ -252,10 +253,8 @@ impl World {
 
     /// What needs a container's network must not find the host's.
     fn network(&mut self, step: &Step) {
-        let needs = matches!(
-            step,
-            Step::Hook(_) | Step::ProcWrite { .. } | Step::Pivot | Step::MoveRoot | Step::ChangeRoot
-        ) || self.shows_network.contains(&self.index);
+        let needs = matches!(step, Step::Hook(_) | Step::Pivot | Step::MoveRoot | Step::ChangeRoot)
+            || self.shows_network.contains(&self.index);
         if needs {
             self.in_network();
         }
@@ -364,7 +363,7 @@ impl World {
                 self.build();
             }
             Step::Mount { .. } | Step::Reconfigure { .. } | Step::Cover { .. } => self.build(),
-            Step::Node { .. } | Step::Link { .. } => self.build(),
+            Step::Node { .. } | Step::Link { .. } | Step::Label { .. } => self.build(),
             Step::Attach { tree, .. } => {
                 self.build();
                 self.has(tree);

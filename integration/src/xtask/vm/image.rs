@@ -26,8 +26,11 @@ const PACKAGES: &[&str] = &[
     "kmod",
     "numactl",
     "passwd",
+    "policycoreutils",
     "procps",
     "runc",
+    "selinux-policy-default",
+    "selinux-utils",
     "uidmap",
 ];
 
@@ -35,7 +38,7 @@ const CUSTOMIZE: &str = include_str!("customize.sh");
 
 /// A disk and a kernel.
 #[derive(Debug)]
-pub(super) struct Image(PathBuf);
+pub struct Image(PathBuf);
 
 impl Image {
     /// The image of the recipe as it is now, built if it is not in the cache.
@@ -63,11 +66,20 @@ fn build(folder: &Path) -> Result<()> {
     fs::write(&customize, CUSTOMIZE).map_err(Error::io(format!("cannot write {}", customize.display())))?;
     let hook = format!("--customize-hook=sh '{}' \"$1\"", customize.display());
     bootstrap(RELEASE, PACKAGES, &[&hook], &root)?;
+    label(&root)?;
     let kernel = kernel_of(&root)?;
     fs::copy(&kernel, folder.join("kernel"))
         .map_err(Error::io(format!("cannot copy {}", kernel.display())))?;
     make_disk(&root, &folder.join("disk"))?;
     fs::remove_dir_all(&root).map_err(Error::io(format!("cannot remove {}", root.display())))
+}
+
+/// Gives every file the label that SELinux's policy says: without it the machine's own services may do nothing.
+fn label(root: &Path) -> Result<()> {
+    let mut command = Command::new("chroot");
+    // Without a look at which mounts of this host know labels.
+    command.arg(root).args(["setfiles", "-m", "-F"]);
+    capture(command.args(["/etc/selinux/default/contexts/files/file_contexts", "/"])).map(drop)
 }
 
 fn kernel_of(root: &Path) -> Result<PathBuf> {

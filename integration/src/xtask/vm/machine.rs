@@ -1,5 +1,6 @@
 //! The emulated machine while it runs.
 
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -18,6 +19,37 @@ const PROCESSOR: [&str; 8] = ["-accel", "tcg,thread=multi", "-cpu", "Nehalem,-cx
 /// On a loaded host all is slow, and only our own time limit should tell slow from broken.
 const KERNEL_LINE: &str = "root=/dev/nvme0n1 rw console=ttyS0 quiet panic=-1 mitigations=off TERM=dumb \
     systemd.show_status=1 systemd.default_device_timeout_sec=600 systemd.default_timeout_start_sec=600";
+
+/// The security module that the machine's kernel runs: of these two it runs one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lsm {
+    /// With the profiles of the image.
+    AppArmor,
+    /// With Debian's policy, which is enforced.
+    SeLinux,
+}
+
+impl Lsm {
+    /// Both, in the order in which the machine runs with them.
+    pub const BOTH: [Self; 2] = [Self::AppArmor, Self::SeLinux];
+
+    /// What the kernel is told.
+    fn words(self) -> &'static str {
+        match self {
+            Self::AppArmor => "security=apparmor",
+            Self::SeLinux => "security=selinux enforcing=1",
+        }
+    }
+}
+
+impl Display for Lsm {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AppArmor => "AppArmor",
+            Self::SeLinux => "SELinux",
+        })
+    }
+}
 
 /// What the machine did next.
 pub(super) enum Event {
@@ -38,12 +70,13 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Starts the machine with `image` and, as its second disk, `payload`. Neither is changed.
-    pub(super) fn boot(image: &Image, payload: &Path, console: &Path) -> Result<Self> {
+    pub(super) fn boot(image: &Image, lsm: Lsm, payload: &Path, console: &Path) -> Result<Self> {
         let mut command = Command::new("setpriv");
         // Others may be working on this host, and the machine takes all that it gets.
         command.args(["--pdeathsig", "KILL", "nice", "-n", "10", "qemu-system-x86_64"]);
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]).args(PROCESSOR);
-        command.arg("-kernel").arg(image.kernel()).args(["-append", KERNEL_LINE]);
+        command.arg("-kernel").arg(image.kernel());
+        command.arg("-append").arg(format!("{KERNEL_LINE} {}", lsm.words()));
         command.arg("-serial").arg(format!("file:{}", console.display()));
         command.args(["-device", "virtio-serial", "-device", "virtserialport,chardev=results,name=results"]);
         command.args(["-chardev", "file,id=results,path=/dev/stdout"]);

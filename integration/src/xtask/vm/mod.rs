@@ -1,7 +1,7 @@
 //! `cargo xtask vm`: tests in an emulated machine that has what hosts of developers often lack.
 //!
-//! The machine is a Debian with systemd, all controllers on cgroup v2, AppArmor, every capability, and a user with
-//! ranges of subordinate ids. It is emulated, so it needs nothing of the host but programs, and it is slow: 20 seconds
+//! The machine is a Debian with systemd, all controllers on cgroup v2, AppArmor or SELinux, every capability, and a user
+//! with ranges of subordinate ids. It is emulated, so it needs nothing of the host but programs, and it is slow: 20 seconds
 //! to boot, and ten times as long as here for most tests.
 
 mod image;
@@ -10,17 +10,19 @@ mod payload;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
 
 use super::process::{capture, cargo};
-use super::tally::{Program, Skip, Tally};
+use super::tally::{Program, Tally, not_run};
 use super::{Error, Result, build, find_in_path, is_root, workspace};
-use image::Image;
+pub use image::Image;
+pub use machine::Lsm;
 use machine::{Event, Machine};
+pub use payload::Binaries;
 use payload::{DONE, ENDED, Selection, Work};
 
 /// How long the machine may take until the first program runs.
@@ -29,7 +31,7 @@ const BOOT: Duration = Duration::from_secs(10 * 60);
 /// How long all programs may take.
 const WORK: Duration = Duration::from_secs(15 * 60);
 
-/// What runs in the machine in any case: the life of a container.
+/// What runs in the machine with either security module: the life of a container.
 const ALWAYS: &[&str] = &["lifecycle::"];
 
 /// What the machine cannot do without, and the Debian packages that have it.
@@ -48,14 +50,17 @@ pub struct Options {
     words: Vec<String>,
     /// A line of shell to run in the machine instead.
     command: Option<String>,
+    /// The security module for the tests and the line that are named here.
+    lsm: Lsm,
 }
 
 impl Options {
     /// Reads the rest of the command line.
     pub fn parse(mut args: lexopt::Parser) -> std::result::Result<Self, lexopt::Error> {
-        let mut options = Self { words: Vec::new(), command: None };
+        let mut options = Self { words: Vec::new(), command: None, lsm: Lsm::AppArmor };
         while let Some(arg) = args.next()? {
             match arg {
+                Long("selinux") => options.lsm = Lsm::SeLinux,
                 Long("sh") => options.command = Some(args.value()?.string()?),
                 Value(word) => options.words.push(word.string()?),
                 _ => return Err(arg.unexpected()),
@@ -68,40 +73,60 @@ impl Options {
 /// Runs what the command line asks for.
 pub fn run(options: &Options) -> Result<()> {
     let image = ready()?;
-    let (shim, probe) = (build::shim()?, build::probe()?);
-    let mut tests = Selection::new();
-    if options.command.is_none() || !options.words.is_empty() {
-        let skipped = if options.words.is_empty() { recorded()? } else { BTreeSet::new() };
-        let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
-        let words = if words.is_empty() { ALWAYS } else { &words };
-        tests = select(&programs()?, &skipped, words)?;
-        if tests.is_empty() {
-            return Err(Error::Missing(format!("no test's name contains {}", words.join(" or "))));
-        }
+    let binaries = Binaries { shim: &build::shim()?, probe: &build::probe()? };
+    if options.command.is_none() && options.words.is_empty() {
+        return run_recorded(&image, &binaries);
     }
-    let work = Work { shim: &shim, probe: &probe, tests: &tests, command: options.command.as_deref() };
+    let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
+    let tests =
+        if words.is_empty() { Selection::new() } else { select(&programs()?, &BTreeSet::new(), &words)? };
+    if tests.is_empty() && options.command.is_none() {
+        return Err(Error::Missing(format!("no test's name contains {}", words.join(" or "))));
+    }
+    let work = Work { binaries: &binaries, tests: &tests, command: options.command.as_deref() };
     let mut tally = Tally::default();
-    let outcome = perform(&image, &work, &mut tally);
-    for skip in &tally.skips {
-        println!("not run: {}: {}", skip.name(), skip.reason);
-    }
-    println!("{}", tally.summary());
+    let outcome = perform(&image, options.lsm, &work, &mut tally);
+    summarize(&[&tally]);
     outcome
 }
 
-/// Runs in the machine what was skipped on the host, as one step of all tests.
-///
-/// That the machine cannot be had is [`Error::Missing`]. What tests report in it is added to `tally`.
-pub fn run_skipped(host: &Tally, shim: &Path, probe: &Path, tally: &mut Tally) -> Result<()> {
-    let skipped = host.skips.iter().map(Skip::name).collect();
-    record(&skipped)?;
-    let image = ready()?;
-    let tests = select(&host.programs, &skipped, ALWAYS)?;
-    perform(&image, &Work { shim, probe, tests: &tests, command: None }, tally)
+/// What the last `cargo xtask test` skipped, with either security module.
+fn run_recorded(image: &Image, binaries: &Binaries<'_>) -> Result<()> {
+    let (mut skipped, programs) = (recorded()?, programs()?);
+    let mut tallies = Vec::new();
+    let mut outcome = Ok(());
+    for lsm in Lsm::BOTH {
+        let mut tally = Tally::default();
+        outcome = outcome.and(run_skipped(image, lsm, (&programs, &skipped), binaries, &mut tally));
+        skipped.retain(|name| tally.skips.iter().any(|skip| skip.name() == *name));
+        tallies.push(tally);
+    }
+    summarize(&tallies.iter().collect::<Vec<_>>());
+    outcome
 }
 
-/// The image, or why there can be no machine here.
-fn ready() -> Result<Image> {
+fn summarize(places: &[&Tally]) {
+    for skip in not_run(places) {
+        println!("not run: {}: {}", skip.name(), skip.reason);
+    }
+    places.iter().for_each(|tally| println!("{}", tally.summary()));
+}
+
+/// Runs in the machine the tests of `programs` that were skipped so far, and the life of a container. What they report is
+/// added to `tally`.
+pub fn run_skipped(
+    image: &Image,
+    lsm: Lsm,
+    (programs, skipped): (&[Program], &BTreeSet<String>),
+    binaries: &Binaries<'_>,
+    tally: &mut Tally,
+) -> Result<()> {
+    let tests = select(programs, skipped, ALWAYS)?;
+    perform(image, lsm, &Work { binaries, tests: &tests, command: None }, tally)
+}
+
+/// The image, or why there can be no machine here ([`Error::Missing`]).
+pub fn ready() -> Result<Image> {
     if std::env::consts::ARCH != "x86_64" {
         return Err(Error::Missing("the machine is made for hosts with x86_64 only".to_owned()));
     }
@@ -151,7 +176,7 @@ fn folder() -> Result<PathBuf> {
 }
 
 /// Keeps what was skipped on the host for `cargo xtask vm` without names.
-fn record(skipped: &BTreeSet<String>) -> Result<()> {
+pub fn record(skipped: &BTreeSet<String>) -> Result<()> {
     let path = folder()?.join("skipped");
     let lines: String = skipped.iter().map(|name| format!("{name}\n")).collect();
     fs::write(&path, lines).map_err(Error::io(format!("cannot write {}", path.display())))
@@ -168,12 +193,12 @@ fn recorded() -> Result<BTreeSet<String>> {
 }
 
 /// Boots the machine, prints what it says, and ends it.
-fn perform(image: &Image, work: &Work<'_>, tally: &mut Tally) -> Result<()> {
+fn perform(image: &Image, lsm: Lsm, work: &Work<'_>, tally: &mut Tally) -> Result<()> {
     let folder = folder()?;
     let temporary = tempfile::tempdir_in(&folder).map_err(Error::io("cannot make a temporary folder"))?;
     let disk = work.disk(temporary.path())?;
     let begin = Instant::now();
-    let machine = Machine::boot(image, &disk, &folder.join("console.log"))?;
+    let machine = Machine::boot(image, lsm, &disk, &folder.join("console.log"))?;
     let mut progress = Progress::new(work.tests);
     let mut deadline = begin + BOOT;
     loop {
@@ -183,7 +208,7 @@ fn perform(image: &Image, work: &Work<'_>, tally: &mut Tally) -> Result<()> {
             Event::End => return Err(progress.broken("the machine ended by itself", &machine)),
         };
         if progress.last.is_none() {
-            println!("The machine booted in {:.0} s.", begin.elapsed().as_secs_f64());
+            println!("The machine with {lsm} booted in {:.0} s.", begin.elapsed().as_secs_f64());
             deadline = Instant::now() + WORK;
         }
         if line == DONE {

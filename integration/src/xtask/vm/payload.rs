@@ -9,6 +9,7 @@ use super::super::process::capture;
 use super::super::tally::Program;
 use super::super::{Error, Result, workspace};
 use super::image::make_disk;
+use crate::conformance;
 
 /// The tests to run, by their programs.
 pub(super) type Selection = BTreeMap<Program, BTreeSet<String>>;
@@ -19,12 +20,18 @@ pub(super) const DONE: &str = "vm: done";
 /// Begins the line that says how a program ended: its name and exit code follow.
 pub(super) const ENDED: &str = "vm: ended: ";
 
+/// What tests need.
+pub struct Binaries<'a> {
+    /// The runtime.
+    pub shim: &'a Path,
+    /// The reporter that tests run inside containers.
+    pub probe: &'a Path,
+}
+
 /// What is to be done in the machine.
 pub(super) struct Work<'a> {
-    /// The runtime.
-    pub(super) shim: &'a Path,
-    /// The reporter that tests run inside containers.
-    pub(super) probe: &'a Path,
+    /// What its tests need.
+    pub(super) binaries: &'a Binaries<'a>,
     /// Tests to run.
     pub(super) tests: &'a Selection,
     /// A line of shell to run.
@@ -42,10 +49,17 @@ impl Work<'_> {
         }
         capture(Command::new("cp").arg("-a").arg(workspace().join("fixtures")).arg(root.join("workspace")))?;
         let programs = self.tests.keys().map(|program| (program.path(), program.file_name()));
-        let binaries = [(self.shim, "runc-shim".to_owned()), (self.probe, "probe".to_owned())];
+        let binaries =
+            [(self.binaries.shim, "runc-shim".to_owned()), (self.binaries.probe, "probe".to_owned())];
         for (from, name) in programs.chain(binaries) {
             // What debuggers need is most of a test program.
             capture(Command::new("strip").arg("--strip-debug").arg("-o").arg(bin.join(name)).arg(from))?;
+        }
+        let suite = root.join("workspace/suite");
+        fs::create_dir_all(&suite).map_err(Error::io(format!("cannot make {}", suite.display())))?;
+        // Where it is not to be had, the tests that want it say so.
+        for file in conformance::of_labels().unwrap_or_default() {
+            capture(Command::new("cp").arg(file).arg(&suite))?;
         }
         fs::write(root.join("run"), self.script()).map_err(Error::io("cannot write the machine's script"))?;
         let disk = folder.join("disk");
@@ -60,7 +74,8 @@ impl Work<'_> {
             "workspace={workspace}\n\
              mkdir -p \"$workspace\" && mount --bind /mnt/workspace \"$workspace\"\n\
              cd \"$workspace/integration\"\n\
-             export HOME=/root TMPDIR=/var/tmp RUNC_SHIM=\"$workspace/bin/runc-shim\" PROBE=\"$workspace/bin/probe\"\n"
+             export HOME=/root TMPDIR=/var/tmp RUNC_SHIM=\"$workspace/bin/runc-shim\" PROBE=\"$workspace/bin/probe\"\n\
+             export SUITE=\"$workspace/suite\"\n"
         );
         for (program, tests) in self.tests {
             let (name, file, path) = (program.name(), program.file_name(), program.path().display());

@@ -56,6 +56,13 @@ pub fn lchownat(dir: i32, name: CText<'_>, uid: u32, gid: u32) -> Result<()> {
     unsafe { call!(Fchown, SYS_fchownat, dir, name.as_ptr(), uid, gid, flags) }.map(drop)
 }
 
+/// `fsetxattr(2)` of SELinux's attribute.
+pub fn set_label(fd: i32, label: CText<'_>) -> Result<()> {
+    let (name, value, len) = (c"security.selinux", label.bytes().as_ptr(), label.bytes().len());
+    // SAFETY: the name ends with NUL; the kernel reads `len` bytes of the value.
+    unsafe { call!(SetLabel, SYS_fsetxattr, fd, name.as_ptr(), value, len, 0) }.map(drop)
+}
+
 /// `fchown(2)`; `u32::MAX` leaves an id as it is.
 pub fn fchown(fd: i32, uid: u32, gid: u32) -> Result<()> {
     // SAFETY: no pointer is passed.

@@ -1,5 +1,4 @@
 //! Confinement by AppArmor, with the profiles that the emulated machine has loaded.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
 use std::fs;
 
@@ -82,6 +81,14 @@ fn a_program_that_is_executed_later_is_confined_as_the_container_or_as_asked_for
     container.kill("KILL");
     container.wait();
     container.delete();
+}
+
+#[test]
+fn the_validation_suite_is_content_with_its_profile() {
+    if let Some(reason) = lacking() {
+        skip!("{reason}");
+    }
+    crate::the_suite_is_content("linux_process_apparmor_profile");
 }
 
 #[test]
