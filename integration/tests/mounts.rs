@@ -486,18 +486,6 @@ fn propagation_of_the_root() {
     }
 }
 
-#[test]
-fn the_root_is_private_unless_asked_for_otherwise() {
-    differs_from!("runc", "before 1.2 it leaves the root a slave of the host's mount");
-    let report = Sandbox::new().wrapped(&SHARED).report(|_| {});
-    assert_eq!(tags(&report, "/"), BTreeSet::new());
-    let report = Sandbox::new()
-        .wrapped(&SHARED)
-        .report(|config| config["linux"]["rootfsPropagation"] = json!("slave"));
-    let found = tags(&report, "/");
-    assert!(found.contains("master"), "{found:?}");
-}
-
 /// A container whose /tmp is a bind of a mount that is shared on its host; then something is mounted there.
 fn sees_later_mounts(option: &str) -> bool {
     let namespace = Holder::new(&SHARED[1..]);
