@@ -318,11 +318,11 @@ fn judge<C: Driver>(
     for check in checks.iter().filter(|check| options.wants(check.name)) {
         let begin = Instant::now();
         let title = format!("{}: {}", stage.name(), check.name);
-        let [control, mut ours] = drivers.each_ref().map(|driver| attempt(driver, check));
+        let [control, mut ours] = drivers.each_ref().map(|driver| attempt(stage, driver, check));
         // Managers lose output and answers of their own, the more the busier the machine is.
         if let (Ok(()), Err(error), [_, driver]) = (&control, &ours, drivers) {
             println!("once more: {title}, which gave: {error}");
-            ours = attempt(driver, check);
+            ours = attempt(stage, driver, check);
         }
         let seconds = begin.elapsed().as_secs_f64();
         let [control_word, our_word] =
@@ -345,11 +345,13 @@ fn judge<C: Driver>(
 }
 
 /// One check with one runtime, and whether it left something behind. Cleans up after a failure.
-fn attempt<C: Driver>(driver: &C, check: &Check<C>) -> Result<()> {
+fn attempt<C: Driver>(stage: &Stage, driver: &C, check: &Check<C>) -> Result<()> {
     let result = (check.run)(driver).and_then(|()| driver.leaks());
     result.map_err(|error| {
         let log = driver.log();
-        let cleaning = match driver.clean().and_then(|()| driver.leaks()) {
+        let cleaned = driver.clean();
+        stage.sweep();
+        let cleaning = match cleaned.and_then(|()| driver.leaks()) {
             Ok(()) => String::new(),
             Err(error) => format!("\nafter cleaning up: {error}"),
         };

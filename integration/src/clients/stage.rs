@@ -158,17 +158,27 @@ impl Stage {
         let mounts = mountinfo.lines().filter_map(|line| line.split(' ').nth(4));
         // Podman's storage comes and goes with what uses it.
         let mounts = mounts.filter(|point| !point.ends_with("/containers/storage/overlay"));
-        // Podman makes a cgroup for its monitors, which stays.
-        let own = |path: &PathBuf| {
-            path.file_name().is_none_or(|name| name != self.cgroup.as_str() && name != "conmon")
-        };
-        let cgroups = cgroups_named(&self.cgroup).into_iter().filter(own);
+        let cgroups = self.container_cgroups();
         let containers = roots.iter().flat_map(|root| fs::read_dir(self.inside(root)).into_iter().flatten());
         let containers = containers.filter_map(|entry| Some(entry.ok()?.path()));
         let processes = self.processes()?.into_iter().map(|name| format!("process {name}"));
         let inventory = processes.chain(mounts.map(|point| format!("mount {point}")));
         let inventory = inventory.chain(cgroups.map(|path| format!("cgroup {}", path.display())));
         Ok(inventory.chain(containers.map(|path| format!("container {}", path.display()))).collect())
+    }
+
+    /// Podman makes a cgroup for its monitors, which stays.
+    fn container_cgroups(&self) -> impl DoubleEndedIterator<Item = PathBuf> {
+        let is_containers = |path: &PathBuf| {
+            path.file_name().is_none_or(|name| name != self.cgroup.as_str() && name != "conmon")
+        };
+        let cgroups: Vec<PathBuf> = cgroups_named(&self.cgroup).into_iter().filter(is_containers).collect();
+        cgroups.into_iter()
+    }
+
+    /// Removes the cgroups that nobody is in: what a runtime has failed to remove once, it never does.
+    pub(super) fn sweep(&self) {
+        self.container_cgroups().rev().for_each(|cgroup| drop(fs::remove_dir(cgroup)));
     }
 
     /// Waits until the stage holds no more than it did: managers do some of their work after they have answered.
