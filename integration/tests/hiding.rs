@@ -1,4 +1,4 @@
-//! Masked and read-only paths, beyond the plain ones: what they share, links, and paths that cannot be hidden.
+//! Masked and read-only paths: that they are hidden, what they share, links, and paths that cannot be hidden.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
 use std::fs;
@@ -153,5 +153,66 @@ fn paths_that_cannot_be_hidden_are_errors_that_name_them() {
         sandbox.configure(|config| config["linux"][list] = json!(["etc/passwd"]));
         sandbox.with_bundle("create", &[]).output().fails_saying(&format!("/linux/{list}/0"));
         sandbox.assert_nothing_left();
+    }
+}
+
+#[test]
+fn masked_files_are_the_null_device_and_masked_folders_are_empty() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.rootfs().join("etc/secret"), "secret").unwrap();
+    fs::write(sandbox.rootfs().join("home/app/secret"), "secret").unwrap();
+    let options =
+        ["--stat", "/etc/secret", "--read", "/etc/secret", "--list", "/home", "--stat", "/proc/keys"];
+    let report = sandbox.report_with(&options, |config| {
+        let masked = config["linux"]["maskedPaths"].as_array_mut().unwrap();
+        masked.extend([json!("/etc/secret"), json!("/home"), json!("/does/not/exist")]);
+    });
+    assert_eq!(report["stat"]["/etc/secret"]["rdev"], json!([1, 3]));
+    assert_eq!(report["read"]["/etc/secret"], "");
+    assert_eq!(report["list"]["/home"], json!([]));
+    assert_eq!(report["stat"]["/proc/keys"]["rdev"], json!([1, 3]));
+    let options = report.mount_options("/home");
+    assert!(options.contains("ro"), "{options:?}");
+    let errnos = sandbox.attempt(&["create", "/home/x"], |config| {
+        writable(config);
+        config["linux"]["maskedPaths"] = json!(["/home"]);
+    });
+    assert_eq!(errnos, [libc::EROFS]);
+}
+
+#[test]
+fn read_only_paths_cannot_be_written() {
+    let attempts = [
+        "write",
+        "/proc/sys/kernel/domainname",
+        "x",
+        "--",
+        "create",
+        "/etc/x",
+        "--",
+        "create",
+        "/tmp/x",
+        "--",
+        "write",
+        "/etc/passwd",
+        "x",
+    ];
+    let errnos = Sandbox::new().attempt(&attempts, |config| {
+        writable(config);
+        let paths = config["linux"]["readonlyPaths"].as_array_mut().unwrap();
+        paths.extend([json!("/etc"), json!("/does/not/exist"), json!("/etc/passwd")]);
+    });
+    assert_eq!(errnos, [libc::EROFS, libc::EROFS, 0, libc::EROFS]);
+}
+
+#[test]
+fn read_only_paths_keep_the_flags_of_what_is_below() {
+    let report = Sandbox::new().report(|config| {
+        config.mount(json!({ "type": "tmpfs", "source": "tmpfs", "destination": "/tmp", "options": ["nosuid", "nodev", "noexec"] }));
+        config["linux"]["readonlyPaths"] = json!(["/tmp"]);
+    });
+    let options = report.own_mount_options("/tmp");
+    for option in ["ro", "nosuid", "nodev", "noexec"] {
+        assert!(options.contains(option), "{option}: {options:?}");
     }
 }

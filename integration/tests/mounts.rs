@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 /// A mount namespace of the runtime's caller in which a test may mount things.
 const PRIVATE: [&str; 4] = ["unshare", "--mount", "--propagation", "private"];
-const SHARED: [&str; 4] = ["unshare", "--mount", "--propagation", "shared"];
 
 fn writable(config: &mut Config) {
     config["root"]["readonly"] = json!(false);
@@ -434,149 +433,6 @@ fn hundreds_of_binds_need_no_more_descriptors_than_there_are() {
     }
 }
 
-fn tags(report: &Report, destination: &str) -> BTreeSet<String> {
-    let tags = report.mount(destination).unwrap()["propagation"].as_array().unwrap().iter();
-    tags.map(|tag| tag.as_str().unwrap().split(':').next().unwrap().to_owned()).collect()
-}
-
-#[test]
-fn propagation_of_a_mount() {
-    for (option, expected) in [
-        ("rprivate", None),
-        ("private", None),
-        ("rslave", Some("master")),
-        ("slave", Some("master")),
-        ("rshared", Some("shared")),
-        ("shared", Some("shared")),
-        ("unbindable", Some("unbindable")),
-        ("runbindable", Some("unbindable")),
-    ] {
-        let sandbox = Sandbox::new();
-        let folder = sandbox.file("folder");
-        fs::create_dir(&folder).unwrap();
-        let sandbox = sandbox.wrapped(&SHARED).after_shell(&format!("mount -t tmpfs tmpfs {folder}"));
-        let report = sandbox.report(|config| {
-            // The root's value is applied to all mounts in the end, as far as it weakens them.
-            config["linux"]["rootfsPropagation"] =
-                json!(if option.ends_with("shared") { "rshared" } else { "rslave" });
-            config.bind(&folder, "/tmp", &["rbind", option]);
-        });
-        let found = tags(&report, "/tmp");
-        assert!(expected.map_or(found.is_empty(), |tag| found.contains(tag)), "{option}: {found:?}");
-    }
-}
-
-#[test]
-fn propagation_of_the_root() {
-    for (value, expected) in [
-        ("private", None),
-        ("rprivate", None),
-        ("shared", Some("shared")),
-        ("rshared", Some("shared")),
-        ("unbindable", Some("unbindable")),
-        ("runbindable", Some("unbindable")),
-    ] {
-        if value.ends_with("unbindable") && !runtime().is_ours() {
-            continue; // The references make the root unbindable before they bind cgroup v1 folders.
-        }
-        let sandbox = Sandbox::new().wrapped(&SHARED);
-        let report = sandbox.report(|config| config["linux"]["rootfsPropagation"] = json!(value));
-        let found = tags(&report, "/");
-        assert!(expected.map_or(found.is_empty(), |tag| found.contains(tag)), "{value}: {found:?}");
-    }
-}
-
-/// A container whose /tmp is a bind of a mount that is shared on its host; then something is mounted there.
-fn sees_later_mounts(option: &str) -> bool {
-    let namespace = Holder::new(&SHARED[1..]);
-    let enter = ["nsenter".to_owned(), format!("--mount={}", namespace.namespace("mnt"))];
-    let enter: Vec<&str> = enter.iter().map(String::as_str).collect();
-    let sandbox = Sandbox::new().wrapped(&enter);
-    let folder = sandbox.file("folder");
-    fs::create_dir(&folder).unwrap();
-    let on_host = |line: &str| {
-        let words: Vec<&str> = enter.iter().copied().chain(["sh", "-c", line]).collect();
-        drop(Invocation::new(&words).output().success());
-    };
-    on_host(&format!("mount -t tmpfs tmpfs {folder} && mkdir {folder}/late"));
-    let mut container = sandbox.started(&["pause"], |config| {
-        config["linux"]["rootfsPropagation"] = json!("rslave");
-        config.bind(&folder, "/tmp", &["rbind", option]);
-    });
-    assert_eq!(container.line(), "ready");
-    on_host(&format!("mount -t tmpfs late {folder}/late"));
-    let arrived = fs::read_to_string(container.proc("mountinfo")).unwrap().contains(" /tmp/late ");
-    on_host(&format!("umount --recursive {folder}"));
-    arrived
-}
-
-#[test]
-fn mounts_made_on_the_host_later_arrive_through_a_slave_only() {
-    assert!(sees_later_mounts("rslave"));
-    assert!(!sees_later_mounts("rprivate"));
-}
-
-#[test]
-fn masked_files_are_the_null_device_and_masked_folders_are_empty() {
-    let sandbox = Sandbox::new();
-    fs::write(sandbox.rootfs().join("etc/secret"), "secret").unwrap();
-    fs::write(sandbox.rootfs().join("home/app/secret"), "secret").unwrap();
-    let options =
-        ["--stat", "/etc/secret", "--read", "/etc/secret", "--list", "/home", "--stat", "/proc/keys"];
-    let report = sandbox.report_with(&options, |config| {
-        let masked = config["linux"]["maskedPaths"].as_array_mut().unwrap();
-        masked.extend([json!("/etc/secret"), json!("/home"), json!("/does/not/exist")]);
-    });
-    assert_eq!(report["stat"]["/etc/secret"]["rdev"], json!([1, 3]));
-    assert_eq!(report["read"]["/etc/secret"], "");
-    assert_eq!(report["list"]["/home"], json!([]));
-    assert_eq!(report["stat"]["/proc/keys"]["rdev"], json!([1, 3]));
-    let options = report.mount_options("/home");
-    assert!(options.contains("ro"), "{options:?}");
-    let errnos = sandbox.attempt(&["create", "/home/x"], |config| {
-        writable(config);
-        config["linux"]["maskedPaths"] = json!(["/home"]);
-    });
-    assert_eq!(errnos, [libc::EROFS]);
-}
-
-#[test]
-fn read_only_paths_cannot_be_written() {
-    let attempts = [
-        "write",
-        "/proc/sys/kernel/domainname",
-        "x",
-        "--",
-        "create",
-        "/etc/x",
-        "--",
-        "create",
-        "/tmp/x",
-        "--",
-        "write",
-        "/etc/passwd",
-        "x",
-    ];
-    let errnos = Sandbox::new().attempt(&attempts, |config| {
-        writable(config);
-        let paths = config["linux"]["readonlyPaths"].as_array_mut().unwrap();
-        paths.extend([json!("/etc"), json!("/does/not/exist"), json!("/etc/passwd")]);
-    });
-    assert_eq!(errnos, [libc::EROFS, libc::EROFS, 0, libc::EROFS]);
-}
-
-#[test]
-fn read_only_paths_keep_the_flags_of_what_is_below() {
-    let report = Sandbox::new().report(|config| {
-        config.mount(json!({ "type": "tmpfs", "source": "tmpfs", "destination": "/tmp", "options": ["nosuid", "nodev", "noexec"] }));
-        config["linux"]["readonlyPaths"] = json!(["/tmp"]);
-    });
-    let options = report.own_mount_options("/tmp");
-    for option in ["ro", "nosuid", "nodev", "noexec"] {
-        assert!(options.contains(option), "{option}: {options:?}");
-    }
-}
-
 on_hosts! {
     fn without_pivot_root_the_container_works_and_sees_no_more(host: Host) {
         let sandbox = Sandbox::on(host);
@@ -622,18 +478,5 @@ fn mounts_that_cannot_be_made_are_errors_that_name_them() {
             assert!(error.contains("/mounts/7"), "the JSON pointer: {error}");
         }
         sandbox.assert_nothing_left();
-    }
-}
-
-#[test]
-fn a_volume_keeps_the_propagation_that_it_asks_for() {
-    let sandbox = Sandbox::new().wrapped(&SHARED);
-    fs::create_dir(sandbox.file("volume")).unwrap();
-    for (option, shared) in [("rshared", true), ("rslave", false), ("rprivate", false)] {
-        let report = sandbox.report(|config| {
-            config.bind(sandbox.file("volume"), "/tmp", &["rbind", option]);
-        });
-        let tags = report.mount("/tmp").unwrap()["propagation"].to_string();
-        assert_eq!(tags.contains("shared:"), shared, "{option}: {tags}");
     }
 }

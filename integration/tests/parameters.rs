@@ -1,12 +1,9 @@
-//! Kernel parameters, names, annotations and propagation: what belongs to which namespace, and wrong uses.
+//! Kernel parameters, names and annotations: what belongs to which namespace, and wrong uses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
 use integration::differs_from;
 use integration::harness::*;
 use serde_json::{Value, json};
-
-/// Shares all mounts with those that the runtime makes.
-const SHARED: [&str; 4] = ["unshare", "--mount", "--propagation", "shared"];
 
 type Change = fn(&mut Config);
 
@@ -178,31 +175,6 @@ fn annotations_are_texts() {
         ("/annotations/a", |config| config["annotations"] = json!({ "a": { "b": "c" } })),
         ("/annotations", |config| config["annotations"] = json!(["a"])),
     ]);
-}
-
-/// The tags of the root in mountinfo(5), on a host whose mounts are shared.
-fn tags_of_the_root(propagation: Option<&str>) -> String {
-    let report = Sandbox::new().wrapped(&SHARED).report(|config| {
-        config["linux"]["rootfsPropagation"] = propagation.map_or(Value::Null, |value| json!(value));
-    });
-    report.mount("/").unwrap()["propagation"].to_string()
-}
-
-#[test]
-fn the_root_is_private_unless_told_otherwise() {
-    for value in [None, Some("")] {
-        let tags = tags_of_the_root(value);
-        assert!(!tags.contains("master:") && !tags.contains("shared:"), "{value:?}: {tags}");
-    }
-}
-
-#[test]
-fn the_root_is_a_slave_of_the_hosts_if_told_so() {
-    differs_from!("runc", "it makes what it binds as the root private first");
-    for value in ["slave", "rslave"] {
-        let tags = tags_of_the_root(Some(value));
-        assert!(tags.contains("master:") && !tags.contains("shared:"), "{value}: {tags}");
-    }
 }
 
 #[test]
