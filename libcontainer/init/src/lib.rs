@@ -37,6 +37,7 @@ mod trap;
 pub use link::{Message, Record};
 pub use mount::filesystem;
 pub use output::Output;
+pub use resolve::place;
 pub use program::{List, Program, Text, Words};
 pub use run::run;
 pub use slot::Slot;

@@ -85,7 +85,7 @@ fn missing<T>(handle: Option<T>) -> Result<T> {
     handle.ok_or(Fault::Call("open", Errno::BADF))
 }
 
-fn copy(source: BorrowedFd<'_>, recursive: bool) -> Result<OwnedFd> {
+pub(super) fn copy(source: BorrowedFd<'_>, recursive: bool) -> Result<OwnedFd> {
     let mut flags =
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     if recursive {

@@ -283,6 +283,14 @@ fn host(pool: &Pool, step: &HostStep) -> String {
             format!("clone {} {{{}}}", actor.as_str(), parts.join(", "))
         }
         HostStep::Adopt => "adopt init".into(),
+        HostStep::StartCriu { root, .. } => {
+            format!("start criu with the root at {} in a mount namespace of its own", root.display())
+        }
+        HostStep::RestoreNamespaces { images } => {
+            format!("restore the namespaces of {} by criu", images.display())
+        }
+        HostStep::RestoreProcesses => "restore the processes by criu".into(),
+        HostStep::ResumeProcesses => "resume the processes by criu".into(),
         HostStep::TimeOffsets(offsets) => scheduling::describe_clocks(offsets),
         HostStep::IdMaps { uids, gids, uid_writer, gid_writer } => format!(
             "write id maps users {}{} groups {}{}",

@@ -31,6 +31,7 @@ mod process_tests;
 mod rehearsal;
 mod request;
 mod resctrl;
+pub(crate) mod restore;
 mod rootfs;
 mod rule;
 mod scheduling;
@@ -41,7 +42,7 @@ mod verify;
 
 pub use entry::{
     Action, Actor, Entry, HostStep, IdNamespace, Idmap, MapWriter, NewFilesystem, ScopeUnit, Source,
-    Template, Tree,
+    Target, Template, Tree,
 };
 #[cfg(feature = "fault-injection")]
 pub use inject::Injection;
@@ -51,9 +52,10 @@ pub use rule::{Rule, Violation};
 pub use verify::verify;
 
 pub(crate) use hooks::HookState;
+pub(crate) use mounts::cgroup_places;
 pub(crate) use taken::changes;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use libcontainer_init::step::{Environment, Instruction};
 use libcontainer_init::{Step, Text};
@@ -87,6 +89,8 @@ pub(crate) enum Purpose {
     Create,
     /// A program is executed in a container.
     Exec,
+    /// A container is made from the images of a checkpoint.
+    Restore,
 }
 
 /// Makes the plan that creates a container.
@@ -107,6 +111,15 @@ pub fn plan(request: &Request<'_>) -> Result<Plan> {
 pub fn exec(request: &Request<'_>) -> Result<Plan> {
     check_options(request)?;
     verified(exec::plan(request)?)
+}
+
+/// Makes the plan that restores a container from the checkpoint in folder `images`.
+///
+/// # Errors
+/// As of [`plan`].
+pub fn restore(request: &Request<'_>, images: &Path) -> Result<Plan> {
+    check_options(request)?;
+    verified(restore::plan(request, images)?)
 }
 
 fn verified(plan: Plan) -> Result<Plan> {
@@ -182,13 +195,14 @@ impl Plan {
         match self.purpose {
             Purpose::Create => format!("create {}", self.id),
             Purpose::Exec => format!("exec in {}", self.id),
+            Purpose::Restore => format!("restore {}", self.id),
         }
     }
 
     /// Whom the plan makes, for errors.
     pub(crate) fn process_name(&self) -> &'static str {
         match self.purpose {
-            Purpose::Create => "the container's first process",
+            Purpose::Create | Purpose::Restore => "the container's first process",
             Purpose::Exec => "the process",
         }
     }

@@ -73,7 +73,7 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     Ok(())
 }
 
-fn check_root(build: &Build<'_>) -> Result<()> {
+pub(super) fn check_root(build: &Build<'_>) -> Result<()> {
     let problem = match build.request.facts.root {
         PathFact::Folder => return Ok(()),
         PathFact::File => "is not a directory".to_owned(),

@@ -9,6 +9,8 @@ use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
+use crate::Error;
+
 /// The highest signal of Linux on every architecture that we support.
 pub(crate) const LAST_SIGNAL: i32 = 64;
 
@@ -147,6 +149,59 @@ pub(crate) fn netlink_option(socket: BorrowedFd<'_>, option: i32) -> Result<(), 
         )
     };
     check(result.into())
+}
+
+/// Runs `work` in a thread with a table of descriptors of its own, a copy of the caller's in which nothing but the
+/// standard streams is inherited by programs, and with `mounts` in a mount namespace of its own. The threads of an
+/// embedder neither see nor inherit what `work` opens there; so it must not give back any of it. Signals are blocked.
+pub(crate) fn apart<T: Send>(
+    mounts: bool,
+    work: impl FnOnce() -> crate::Result<T> + Send,
+) -> crate::Result<T> {
+    let flags = libc::CLONE_FILES | if mounts { libc::CLONE_NEWNS } else { 0 };
+    let in_thread = || {
+        // SAFETY: no pointer is passed. The copy has every descriptor that `work` may have borrowed, by the same number,
+        // and what is opened in it is used in this thread alone.
+        check(unsafe { libc::syscall(libc::SYS_unshare, flags) })
+            .map_err(|errno| Error::os("unshare of a thread", errno))?;
+        let (first, last) = (libc::STDERR_FILENO + 1, libc::c_int::MAX);
+        // SAFETY: no pointer is passed, and nothing is closed before a program is executed.
+        check(unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) })
+            .map_err(|errno| Error::os("close_range of a thread", errno))?;
+        work()
+    };
+    let mask = block_signals();
+    let ended = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, in_thread);
+        // The thread has inherited what is blocked.
+        restore_signals(&mask);
+        thread.map(|thread| thread.join())
+    });
+    match ended {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Error::os("join a thread", Errno::CHILD)),
+        Err(error) => {
+            let errno = Errno::from_io_error(&error).unwrap_or(Errno::AGAIN);
+            Err(Error::os("make a thread", errno))
+        }
+    }
+}
+
+/// Blocks all signals but those that the C library needs; what was blocked before.
+fn block_signals() -> libc::sigset_t {
+    // SAFETY: a set of signals is plain data, for which all-zero bytes are a value; both sets live until the calls
+    // return, which fill and read them.
+    unsafe {
+        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        before
+    }
+}
+
+fn restore_signals(mask: &libc::sigset_t) {
+    // SAFETY: the set lives until the call returns, which only reads it; the old one is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, ptr::null_mut()) };
 }
 
 fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
