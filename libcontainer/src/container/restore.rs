@@ -61,14 +61,11 @@ impl Runtime {
 }
 
 fn restoration(program: criu::Program, bundle: &Bundle, options: &RestoreOptions) -> Result<Restoration> {
-    use rustix::fd::AsRawFd;
     let files = options.settings.open(false)?;
     let descriptors = Descriptors::read(&files.images)?;
     criu::require(&program, &[])?;
     let options = criu::Options {
         settings: options.settings.clone(),
-        images: files.images.as_raw_fd(),
-        work: files.work.as_ref().map(AsRawFd::as_raw_fd),
         log: LOG,
         configuration: criu::configuration(&bundle.config().annotations),
         inherited: descriptors.pipes(),

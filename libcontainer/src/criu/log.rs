@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind};
 /// How much of the log's end is read: a log has megabytes.
 const TAIL: u64 = 256 << 10;
 /// How many lines are told.
-const MOST: usize = 4;
+const MOST: usize = 3;
 
 /// `error` with what criu's log `name` says of it.
 pub(crate) fn explained(error: Error, files: &Files, name: &str) -> Error {
@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(errors(log).unwrap(), "Error (criu/a.c:1): one; 7: Error (criu/b.c:2): two");
         assert_eq!(errors("(00.1) fine\n"), None);
         let many: String = (0..9).map(|number| format!("Error {number}\n")).collect();
-        assert_eq!(errors(&many).unwrap(), "Error 5; Error 6; Error 7; Error 8");
+        assert_eq!(errors(&many).unwrap(), "Error 6; Error 7; Error 8");
     }
 
     #[test]

@@ -87,12 +87,11 @@ impl Service {
     ) -> Result<Started<T>> {
         let pair = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
         let (ours, theirs) = pair.map_err(|errno| Error::os("socketpair for criu", errno))?;
-        let (pid, numbers, prepared) = raw::apart(mounts, || {
-            let prepared = prepare()?;
+        let (prepared, (pid, numbers)) = raw::apart(mounts, prepare, |_| {
             let fds = lent.fds.iter().map(inheritable).collect::<Result<Vec<_>>>()?;
             let socket = inheritable(&theirs)?;
             let pid = execute(program, &socket, lent.streams)?;
-            Ok((pid, fds.iter().map(AsRawFd::as_raw_fd).collect(), prepared))
+            Ok((pid, fds.iter().map(AsRawFd::as_raw_fd).collect()))
         })?;
         let process = child(pid)?;
         Ok(Started { service: Self { socket: Some(ours), process }, prepared, numbers })
@@ -103,7 +102,10 @@ impl Service {
         let service = Self::start(program)?;
         service.send(question)?;
         let (reply, _) = service.receive()?;
-        if reply.success { Ok(reply) } else { Err(failure(&reply)) }
+        match reply.success {
+            true => Ok(reply),
+            false => Err(failure(&reply).context(reply.message.unwrap_or_default().trim())),
+        }
     }
 
     /// The process, by another handle.
@@ -226,11 +228,9 @@ fn child(pid: i32) -> Result<Process> {
     Process::from_parts(pid, pidfd_open(number, PidfdFlags::empty()).map_err(failed)?)
 }
 
+/// Its log says more, where it has one.
 fn failure(reply: &Reply) -> Error {
     let mut message = "criu failed".to_owned();
-    if let Some(words) = &reply.message {
-        message.push_str(&format!(": {}", words.trim()));
-    }
     if reply.errno > 0 {
         message.push_str(&format!(": {}", crate::error::describe_errno(reply.errno)));
     }

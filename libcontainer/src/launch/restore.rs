@@ -40,6 +40,8 @@ pub(crate) struct Restoration {
 pub(super) struct Criu {
     service: Service,
     options: Options,
+    /// As criu's mount namespace has them: it mounts in them.
+    _files: criu::Files,
 }
 
 /// Where criu stops for us: what has happened is waiting for an answer.
@@ -59,11 +61,16 @@ impl Engine<'_> {
         let fds: Vec<BorrowedFd<'_>> = inherited.iter().map(|(_, fd)| *fd).collect();
         let lent = Lent { fds: &fds, streams: true };
         let Started { service, prepared, numbers } =
-            Service::start_apart(&restoration.program, lent, || prepare(root, &trees, targets))?;
-        options.mounts = prepared;
+            Service::start_apart(&restoration.program, lent, || {
+                Ok((prepare(root, &trees, targets)?, restoration.options.settings.open(false)?))
+            })?;
+        let (mounts, files) = prepared;
+        options.mounts = mounts;
+        options.images = files.images.as_raw_fd();
+        options.work = files.work.as_ref().map(AsRawFd::as_raw_fd);
         options.inherited.extend(inherited.into_iter().map(|(name, _)| name.to_owned()).zip(numbers));
         self.init = Some(service.process()?);
-        self.criu = Some(Criu { service, options });
+        self.criu = Some(Criu { service, options, _files: files });
         Ok(())
     }
 

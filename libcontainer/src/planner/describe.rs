@@ -199,6 +199,7 @@ impl Plan {
             }
             Step::MakeCwd { path } => format!("make {} if it is missing", pool.show(path)),
             Step::Cwd { path, .. } => format!("enter {}", pool.show(path)),
+            Step::NullStreams => "open the container's null device on streams of the host's".into(),
             Step::OwnStreams { uid } => format!("give the standard streams to {uid}"),
             Step::User { uid, gid } => format!("become {uid}:{gid}"),
             Step::Regain { .. } => "regain capabilities until the end of the set-up".into(),

@@ -119,7 +119,7 @@ fn schedule(build: &mut Build<'_>) {
     }
 }
 
-pub(super) fn restrict(build: &mut Build<'_>, devices: Devices) {
+fn restrict(build: &mut Build<'_>, devices: Devices) {
     // A program is there or not; of several writes the first denies all, and the child may be making its nodes.
     let at_one_stroke = matches!(devices, Devices::Program(_));
     if devices != Devices::Unrestricted {

@@ -9,7 +9,7 @@ use super::build::Build;
 use super::entry::{HostStep, Target};
 use super::request::Request;
 use super::{Plan, Purpose, cgroups, devices, finished, hooks, mounts, namespaces, notify, process, resctrl, rootfs};
-use crate::cgroup::Placement;
+use crate::cgroup::{Devices, Placement};
 use crate::facts::PathFact;
 use crate::spec::{Config, Membership, Mount, MountKind};
 use crate::{Error, ErrorKind, Result};
@@ -33,7 +33,9 @@ pub(super) fn plan(request: &Request<'_>, images: &Path) -> Result<Plan> {
     }
     build.host(HostStep::StartCriu { root: options.state.join(ROOT), targets });
     cgroups::take_in_criu(&mut build, cgroup);
-    process::restrict(&mut build, restriction);
+    if restriction != Devices::Unrestricted {
+        build.host_for(HostStep::Devices(restriction), "/linux/resources/devices");
+    }
     resctrl::join(&mut build, groups);
     build.host(HostStep::RestoreNamespaces { images: images.to_path_buf() });
     hooks::of_runtime(&mut build);

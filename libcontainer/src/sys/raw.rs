@@ -151,24 +151,24 @@ pub(crate) fn netlink_option(socket: BorrowedFd<'_>, option: i32) -> Result<(), 
     check(result.into())
 }
 
-/// Runs `work` in a thread with a table of descriptors of its own, a copy of the caller's in which nothing but the
-/// standard streams is inherited by programs, and with `mounts` in a mount namespace of its own. The threads of an
-/// embedder neither see nor inherit what `work` opens there; so it must not give back any of it. Signals are blocked.
-pub(crate) fn apart<T: Send>(
+/// Runs two closures in a thread with signals blocked: `prepare` with `mounts` in a mount namespace of its own, then
+/// `execute` with a table of descriptors of its own as well, in which programs inherit nothing but the standard streams.
+///
+/// So the threads of an embedder, and the programs that these execute, never get what `execute` makes to be inherited.
+/// For the same reason it must not give back any descriptor that it has opened.
+pub(crate) fn apart<P: Send, T: Send>(
     mounts: bool,
-    work: impl FnOnce() -> crate::Result<T> + Send,
-) -> crate::Result<T> {
-    let flags = libc::CLONE_FILES | if mounts { libc::CLONE_NEWNS } else { 0 };
+    prepare: impl FnOnce() -> crate::Result<P> + Send,
+    execute: impl FnOnce(&P) -> crate::Result<T> + Send,
+) -> crate::Result<(P, T)> {
     let in_thread = || {
-        // SAFETY: no pointer is passed. The copy has every descriptor that `work` may have borrowed, by the same number,
-        // and what is opened in it is used in this thread alone.
-        check(unsafe { libc::syscall(libc::SYS_unshare, flags) })
-            .map_err(|errno| Error::os("unshare of a thread", errno))?;
-        let (first, last) = (libc::STDERR_FILENO + 1, libc::c_int::MAX);
-        // SAFETY: no pointer is passed, and nothing is closed before a program is executed.
-        check(unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) })
-            .map_err(|errno| Error::os("close_range of a thread", errno))?;
-        work()
+        if mounts {
+            unshare(libc::CLONE_NEWNS)?;
+        }
+        let prepared = prepare()?;
+        // What is prepared is dropped outside, by the table in which it was opened.
+        let executed = unshare(libc::CLONE_FILES).and_then(|()| inherit_nothing()).and_then(|()| execute(&prepared));
+        Ok((prepared, executed))
     };
     let mask = block_signals();
     let ended = std::thread::scope(|scope| {
@@ -178,13 +178,28 @@ pub(crate) fn apart<T: Send>(
         thread.map(|thread| thread.join())
     });
     match ended {
-        Ok(Ok(result)) => result,
+        Ok(Ok(result)) => result.and_then(|(prepared, executed)| Ok((prepared, executed?))),
         Ok(Err(_)) => Err(Error::os("join a thread", Errno::CHILD)),
         Err(error) => {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::AGAIN);
             Err(Error::os("make a thread", errno))
         }
     }
+}
+
+/// Of the calling thread, which must not give descriptors away that it opens after `CLONE_FILES`.
+fn unshare(flag: libc::c_int) -> crate::Result<()> {
+    // SAFETY: no pointer is passed. A new table is a copy: it has every descriptor that the thread has borrowed, by the
+    // same number.
+    check(unsafe { libc::syscall(libc::SYS_unshare, flag) })
+        .map_err(|errno| Error::os("unshare of a thread", errno))
+}
+
+fn inherit_nothing() -> crate::Result<()> {
+    let (first, last) = (libc::STDERR_FILENO + 1, libc::c_int::MAX);
+    // SAFETY: no pointer is passed, and nothing is closed before a program is executed.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) })
+        .map_err(|errno| Error::os("close_range of a thread", errno))
 }
 
 /// Blocks all signals but those that the C library needs; what was blocked before.
