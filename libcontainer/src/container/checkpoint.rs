@@ -122,8 +122,7 @@ fn freezer(cgroups: &[PathBuf]) -> Option<String> {
 /// Namespaces that the container has joined, and finds again when it is restored.
 fn external_namespaces(config: &Config, init: &Process) -> Result<Vec<String>> {
     let namespaces = &config.namespaces;
-    let kinds =
-        [(&namespaces.network, "net", EXTERNAL_NETWORK), (&namespaces.pid, "pid", EXTERNAL_PIDS)];
+    let kinds = [(&namespaces.network, "net", EXTERNAL_NETWORK), (&namespaces.pid, "pid", EXTERNAL_PIDS)];
     let mut external = Vec::new();
     for (namespace, kind, name) in kinds {
         if let Membership::Join(_) = namespace.membership {
@@ -180,6 +179,7 @@ fn resolved(root: &OwnedFd, path: &str) -> Result<String> {
 }
 
 fn is_file(root: &OwnedFd, path: &str) -> bool {
-    let kind = open_in(root, path).and_then(fstat).map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
+    let kind =
+        open_in(root, path).and_then(fstat).map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
     kind.is_ok_and(|kind| kind != rustix::fs::FileType::Directory)
 }

@@ -134,7 +134,8 @@ impl Runtime {
             plan.inject(*injection);
             plan
         });
-        let launch = Launch { root: &self.root, id, config: bundle.config(), plan: &plan, handles, restoration: None };
+        let launch =
+            Launch { root: &self.root, id, config: bundle.config(), plan: &plan, handles, restoration: None };
         let (stored, process) = launch::create(launch, bundle, options.no_new_keyring)?;
         Ok(Container::new(&self.root, id, stored, process))
     }

@@ -53,9 +53,10 @@ impl Runtime {
         let config = bundle.config();
         let (facts, handles) = facts::probe(config, purpose, options.create.systemd_cgroup)?;
         let state = self.root().join(id.as_str());
-        let for_plan = options.create.for_plan(state, bundle.path().into(), true);
+        let created = options.create.for_plan(state, bundle.path().into(), true);
+        let for_plan = planner::Options { images: Some(options.settings.images.clone()), ..created };
         let request = Request { id: id.as_str(), config, options: &for_plan, facts: &facts };
-        let plan = planner::restore(&request, &options.settings.images)?;
+        let plan = planner::plan(&request)?;
         Ok((plan, handles))
     }
 }

@@ -25,8 +25,7 @@ impl Descriptors {
     pub(crate) fn of(pid: Pid) -> Result<Self> {
         let path = format!("{}/fd", pid.as_raw_nonzero());
         let failed = |errno| Error::os(format_args!("read /proc/{path}"), errno);
-        let folder =
-            Procfs::open()?.open_file(&path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
+        let folder = Procfs::open()?.open_file(&path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
         let name = |fd: i32| match readlinkat(&folder, fd.to_string(), Vec::new()) {
             Ok(name) => Ok(name.to_string_lossy().into_owned()),
             Err(Errno::NOENT) => Ok(String::new()),

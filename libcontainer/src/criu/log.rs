@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn only_the_end_of_a_long_log_is_read_and_a_missing_one_says_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let fd = std::fs::File::open(folder.path()).unwrap().into();
+        let fd = File::open(folder.path()).unwrap().into();
         assert_eq!(last_errors(&fd, "dump.log"), None);
         let long = format!("Error first\n{}Error last\n", "x\n".repeat(200_000));
         std::fs::write(folder.path().join("dump.log"), long).unwrap();

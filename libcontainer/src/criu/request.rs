@@ -180,8 +180,7 @@ impl Options {
     fn put_restore(&self, message: &mut Message) {
         message.flag(Key(6, "evasive_devices"), true);
         for (controllers, path) in &self.cgroup_roots {
-            message
-                .message(Key(25, "cg_root"), pair((Key(1, "ctrl"), controllers), (Key(2, "path"), path)));
+            message.message(Key(25, "cg_root"), pair((Key(1, "ctrl"), controllers), (Key(2, "path"), path)));
         }
         message.flag(Key(26, "rst_sibling"), true);
         for (name, fd) in &self.inherited {

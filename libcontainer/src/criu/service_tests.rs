@@ -24,8 +24,11 @@ fn an_early_end_is_told() {
 fn it_has_the_connection_and_path_and_what_is_lent_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let text = format!("ls /proc/$$/fd | tr '\\n' ' ' > {0}.new; env | sort >> {0}.new; echo $1 $2 >> {0}.new; \
-                        mv {0}.new {0}", out.display());
+    let text = format!(
+        "ls /proc/$$/fd | tr '\\n' ' ' > {0}.new; env | sort >> {0}.new; echo $1 $2 >> {0}.new; \
+                        mv {0}.new {0}",
+        out.display()
+    );
     let program = script(folder.path(), &text);
     let (lent, _other) = rustix::pipe::pipe().unwrap();
     let started = {
@@ -36,10 +39,21 @@ fn it_has_the_connection_and_path_and_what_is_lent_and_nothing_else() {
     };
     let text = std::fs::read_to_string(out).unwrap();
     let socket = text.lines().last().unwrap().strip_prefix("swrk ").unwrap().to_owned();
-    let mut open: Vec<&str> = text.lines().next().unwrap().split_whitespace().take_while(|word| word.parse::<i32>().is_ok()).collect();
+    let mut open: Vec<&str> = text
+        .lines()
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .take_while(|word| word.parse::<i32>().is_ok())
+        .collect();
     // The shell reads its script by one more.
-    open.retain(|number| number.parse::<i32>().unwrap() < 10 || *number == socket || number.parse() == Ok(started.numbers[0]));
-    assert!(open.contains(&socket.as_str()) && open.contains(&started.numbers[0].to_string().as_str()), "{text}");
+    open.retain(|number| {
+        number.parse::<i32>().unwrap() < 10 || *number == socket || number.parse() == Ok(started.numbers[0])
+    });
+    assert!(
+        open.contains(&socket.as_str()) && open.contains(&started.numbers[0].to_string().as_str()),
+        "{text}"
+    );
     assert!(text.contains("PATH=/usr/bin:/bin"), "{text}");
     assert!(!text.contains("CARGO"), "{text}");
 }

@@ -13,9 +13,7 @@ use libcontainer_init::{Slot, place, slot, sys};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, open, readlinkat};
 use rustix::io::Errno;
-use rustix::mount::{
-    MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount,
-};
+use rustix::mount::{MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::host::{Result, call, child};
@@ -130,7 +128,7 @@ impl Engine<'_> {
 
     /// Namespaces to join: those that criu inherits, by the names that they have in the images, and those that it opens
     /// itself.
-    fn namespaces(&self) -> Result<(Vec<(&'static str, BorrowedFd<'_>)>, Vec<(&'static str, String)>)> {
+    fn namespaces(&self) -> Result<(Inherited<'_>, Joined)> {
         let (mut inherited, mut joined) = (Vec::new(), Vec::new());
         for entry in self.launch.plan.entries() {
             let Action::Host(HostStep::LendNamespace { kind, slot, .. }) = &entry.action else { continue };
@@ -169,6 +167,9 @@ impl Engine<'_> {
         Ok(Trees { rehearsal, root, binds })
     }
 }
+
+type Inherited<'a> = Vec<(&'static str, BorrowedFd<'a>)>;
+type Joined = Vec<(&'static str, String)>;
 
 const NO_CRIU: Fault = Fault::Call("sendmsg", Errno::NOTCONN);
 
@@ -220,7 +221,8 @@ fn prepare(at: &Path, trees: &Trees, targets: &[Target]) -> Prepared {
     };
     mount_change(c"/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .map_err(failed("before mounting"))?;
-    let open_at = || open(at, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+    let open_at =
+        || open(at, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
     let folder = open_at().map_err(failed("open"))?;
     attach(&trees.rehearsal, folder.as_fd()).map_err(failed("mount"))?;
     let root = open_at().map_err(failed("open"))?;
@@ -246,8 +248,7 @@ fn attach(tree: &OwnedFd, to: BorrowedFd<'_>) -> rustix::io::Result<()> {
 /// there, for there may be places of others in it.
 fn make(root: &OwnedFd, at: &Path, trees: &Trees, target: &Target) -> crate::Result<String> {
     let destination = &target.destination;
-    let failed =
-        |errno| Error::os(format_args!("make {destination} in the container's root"), errno);
+    let failed = |errno| Error::os(format_args!("make {destination} in the container's root"), errno);
     if !target.made {
         return Ok(destination.clone());
     }

@@ -41,8 +41,8 @@ mod tests;
 mod verify;
 
 pub use entry::{
-    Action, Actor, Entry, HostStep, IdNamespace, Idmap, MapWriter, NewFilesystem, ScopeUnit, Source,
-    Target, Template, Tree,
+    Action, Actor, Entry, HostStep, IdNamespace, Idmap, MapWriter, NewFilesystem, ScopeUnit, Source, Target,
+    Template, Tree,
 };
 #[cfg(feature = "fault-injection")]
 pub use inject::Injection;
@@ -55,7 +55,7 @@ pub(crate) use hooks::HookState;
 pub(crate) use mounts::cgroup_places;
 pub(crate) use taken::changes;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use libcontainer_init::step::{Environment, Instruction};
 use libcontainer_init::{Step, Text};
@@ -93,7 +93,7 @@ pub(crate) enum Purpose {
     Restore,
 }
 
-/// Makes the plan that creates a container.
+/// Makes the plan that creates a container, or restores one if the options name images.
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidSpec`] if this host cannot do what the configuration says,
@@ -113,15 +113,6 @@ pub fn exec(request: &Request<'_>) -> Result<Plan> {
     verified(exec::plan(request)?)
 }
 
-/// Makes the plan that restores a container from the checkpoint in folder `images`.
-///
-/// # Errors
-/// As of [`plan`].
-pub fn restore(request: &Request<'_>, images: &Path) -> Result<Plan> {
-    check_options(request)?;
-    verified(restore::plan(request, images)?)
-}
-
 fn verified(plan: Plan) -> Result<Plan> {
     match verify(&plan).first() {
         Some(violation) => Err(rule::bug(&plan, *violation)),
@@ -130,6 +121,13 @@ fn verified(plan: Plan) -> Result<Plan> {
 }
 
 fn make(request: &Request<'_>) -> Result<Plan> {
+    match &request.options.images {
+        Some(images) => restore::plan(request, images),
+        None => create(request),
+    }
+}
+
+fn create(request: &Request<'_>) -> Result<Plan> {
     let mut build = Build::new(request);
     build.host(HostStep::Claim { dir: request.options.state.clone() });
     namespaces::begin_network(&mut build);

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use super::build::Build;
 use super::entry::{HostStep, Target};
 use super::request::Request;
-use super::{Plan, Purpose, cgroups, devices, finished, hooks, mounts, namespaces, notify, process, resctrl, rootfs};
+use super::{
+    Plan, Purpose, cgroups, devices, finished, hooks, mounts, namespaces, notify, process, resctrl, rootfs,
+};
 use crate::cgroup::{Devices, Placement};
 use crate::facts::PathFact;
 use crate::spec::{Config, Membership, Mount, MountKind};

@@ -167,7 +167,8 @@ pub(crate) fn apart<P: Send, T: Send>(
         }
         let prepared = prepare()?;
         // What is prepared is dropped outside, by the table in which it was opened.
-        let executed = unshare(libc::CLONE_FILES).and_then(|()| inherit_nothing()).and_then(|()| execute(&prepared));
+        let executed =
+            unshare(libc::CLONE_FILES).and_then(|()| inherit_nothing()).and_then(|()| execute(&prepared));
         Ok((prepared, executed))
     };
     let mask = block_signals();

@@ -189,8 +189,7 @@ mod tests {
 
     #[test]
     fn no_command_has_two_meanings() {
-        let mut names: Vec<_> =
-            COMMANDS.iter().map(|command| command.name).collect();
+        let mut names: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();
