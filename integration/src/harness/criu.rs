@@ -7,6 +7,15 @@ use std::sync::OnceLock;
 
 use crate::xtask::find_in_path;
 
+/// Whether CRIU and the kernel have `feature`, by the name that `criu check` has for it.
+#[must_use]
+pub fn criu_has(feature: &str) -> bool {
+    let Ok(path) = criu_path() else { return false };
+    let program = env::split_paths(path).map(|folder| folder.join("criu")).find(|file| file.exists());
+    let check = |program: PathBuf| Command::new(program).args(["check", "--feature", feature]).output();
+    program.is_some_and(|program| check(program).is_ok_and(|output| output.status.success()))
+}
+
 /// The `PATH` by which a runtime finds a CRIU that works on this kernel: the one that `$CRIU` names, or else that in
 /// `PATH`. If there is none, why.
 pub fn criu_path() -> &'static Result<String, String> {

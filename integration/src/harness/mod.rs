@@ -20,7 +20,7 @@ pub use build::{Runtime, copy_probe, probe, runtime};
 pub use config::Config;
 pub use console::Console;
 pub use container::Container;
-pub use criu::criu_path;
+pub use criu::{criu_has, criu_path};
 pub use embed::{Embedder, again, alone, alone_for, reap_all};
 pub use holder::Holder;
 pub use host::{

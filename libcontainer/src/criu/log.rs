@@ -49,7 +49,8 @@ fn plain(line: &str) -> String {
         Some((time, rest)) if time.starts_with('(') => rest,
         _ => line,
     };
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.trim().to_owned()
 }
 
 #[cfg(test)]

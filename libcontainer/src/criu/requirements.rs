@@ -19,6 +19,14 @@ pub(crate) enum Feature {
 }
 
 impl Feature {
+    /// What `criu check` calls it.
+    fn in_check(self) -> &'static str {
+        match self {
+            Self::MemoryTracking => "mem_dirty_track",
+            Self::LazyPages => "uffd-noncoop",
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::MemoryTracking => "mem_track",
@@ -38,8 +46,9 @@ pub(crate) fn require(program: &Program, features: &[Feature]) -> Result<()> {
         let (number, name) = (*feature as u32, feature.name());
         if !Service::ask(program, &Request::feature(number, name))?.features.contains(&number) {
             return Err(unsupported(format!(
-                "{} cannot do this on this kernel: it lacks the feature {name} (hint: criu check --feature {name})",
-                program.file.display()
+                "{} cannot do this on this kernel: it lacks the feature {name} (hint: criu check --feature {})",
+                program.file.display(),
+                feature.in_check()
             )));
         }
     }

@@ -285,7 +285,7 @@ fn host(pool: &Pool, step: &HostStep) -> String {
         }
         HostStep::Adopt => "adopt init".into(),
         HostStep::StartCriu { root, .. } => {
-            format!("start criu with the root at {} in a mount namespace of its own", root.display())
+            format!("start criu with the root at {}", root.display())
         }
         HostStep::RestoreNamespaces { images } => {
             format!("restore the namespaces of {} by criu", images.display())
