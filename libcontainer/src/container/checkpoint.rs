@@ -10,7 +10,7 @@ use super::criu_options::CheckpointOptions;
 use super::handle::{locked_status, wrong_status};
 use super::record::Stored;
 use super::store::PATIENCE;
-use super::{Container, Delete, Status};
+use super::{Container, Delete, Status, cgroups};
 use crate::criu::{self, Checkpoint, Descriptors, EXTERNAL_NETWORK, EXTERNAL_PIDS};
 use crate::planner::{cgroup_places, notify, restore};
 use crate::spec::{Config, Membership, MountKind};
@@ -42,6 +42,9 @@ impl Container {
         let config = spec::parse(&claim.folder().read_config()?, &stored.bundle)?;
         restore::supported(&config)?;
         let init = stored.live_process()?.ok_or_else(stopped)?;
+        if let Some(dir) = freezer(&stored.cgroups).filter(|_| status == Status::Paused) {
+            cgroups::freeze_by(dir, &stored.cgroups)?;
+        }
         let ends = !options.leave_running && !options.pre_dump;
         dump(&program, options, &stored, &config, &init)
             .map_err(|error| error.context(format_args!("checkpoint {}", self.id())))?;
@@ -84,7 +87,7 @@ fn dump(
         leave_running: options.leave_running,
         tcp_skip_in_flight: options.tcp_skip_in_flight,
         link_remap: options.link_remap,
-        freezer: freezer(&stored.cgroups),
+        freezer: freezer(&stored.cgroups).and_then(|dir| dir.to_str()).map(str::to_owned),
         parent: options.parent,
         page_server: options.page_server,
         ..criu::Options::default()
@@ -113,10 +116,9 @@ fn check_parent(options: &CheckpointOptions) -> Result<()> {
 }
 
 /// The cgroup whose freezer stops the processes.
-fn freezer(cgroups: &[PathBuf]) -> Option<String> {
+fn freezer(cgroups: &[PathBuf]) -> Option<&PathBuf> {
     let with = |file: &str| cgroups.iter().find(|dir| dir.join(file).exists());
-    let dir = with("freezer.state").or_else(|| with("cgroup.freeze"))?;
-    dir.to_str().map(str::to_owned)
+    with("freezer.state").or_else(|| with("cgroup.freeze"))
 }
 
 /// Namespaces that the container has joined, and finds again when it is restored.
