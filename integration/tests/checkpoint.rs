@@ -195,6 +195,18 @@ on_hosts! {
 }
 
 #[test]
+fn the_null_device_on_a_stream_is_the_containers() {
+    let sandbox = Sandbox::new();
+    let container = sandbox.started(&["pause"], |_| {});
+    let inside = fs::metadata(container.proc("root/dev/null")).unwrap();
+    let stream = fs::metadata(container.proc("fd/0")).unwrap();
+    assert_eq!((stream.dev(), stream.ino()), (inside.dev(), inside.ino()));
+    container.kill("TERM");
+    assert_eq!(container.wait(), 0);
+    container.delete();
+}
+
+#[test]
 fn memory_is_copied_before() {
     let counter = Counter::new(Host::Native, need_criu!()).configure(|_| {});
     if !criu_has("mem_dirty_track") {

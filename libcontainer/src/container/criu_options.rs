@@ -179,31 +179,11 @@ impl RestoreOptions {
 
     common_options!();
 
-    /// As [`CreateOptions::console_socket`].
+    /// As a container is created with `options`, as far as they mean anything to a restore: its console socket, pid file,
+    /// pidfd socket, cgroup, and socket for sd_notify(3).
     #[must_use]
-    pub fn console_socket(mut self, path: impl Into<PathBuf>) -> Self {
-        self.create = self.create.console_socket(path);
-        self
-    }
-
-    /// As [`CreateOptions::pid_file`].
-    #[must_use]
-    pub fn pid_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.create = self.create.pid_file(path);
-        self
-    }
-
-    /// As [`CreateOptions::notify`]; a container that was made with it must be restored with it.
-    #[must_use]
-    pub fn notify(mut self, yes: bool) -> Self {
-        self.create = self.create.notify(yes);
-        self
-    }
-
-    /// As [`CreateOptions::systemd_cgroup`].
-    #[must_use]
-    pub fn systemd_cgroup(mut self, yes: bool) -> Self {
-        self.create = self.create.systemd_cgroup(yes);
+    pub fn creation(mut self, options: CreateOptions) -> Self {
+        self.create = options;
         self
     }
 

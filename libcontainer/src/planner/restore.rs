@@ -43,6 +43,9 @@ pub(super) fn plan(request: &Request<'_>, images: &Path) -> Result<Plan> {
     hooks::of_runtime(&mut build);
     build.host(HostStep::RestoreProcesses);
     build.host(HostStep::Record { running: true });
+    if let Some(path) = &options.pidfd_socket {
+        build.host(HostStep::SendPidfd { path: path.clone() });
+    }
     if let Some(path) = &options.pid_file {
         build.host(HostStep::PidFile { path: path.clone() });
     }

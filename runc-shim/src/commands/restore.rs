@@ -1,8 +1,8 @@
 //! `restore`: makes a container from a checkpoint, and waits for its end unless it is detached.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use libcontainer::{Bundle, Container, ContainerId, ExitStatus, RestoreOptions, Runtime};
+use libcontainer::{Bundle, ContainerId, CreateOptions, ExitStatus, RestoreOptions, Runtime};
 
 use super::creation::{not_empty, terminal_problem, wants_terminal};
 use super::criu::{Common, criu_options, with_common};
@@ -48,21 +48,22 @@ struct Restore {
 fn restore(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
     let mut restore = Restore::default();
     let id = context.one_id(arguments, |flag, arguments| restore.option(flag, arguments))?;
-    let bundle = Bundle::open(restore.bundle.as_deref().unwrap_or(std::path::Path::new(".")))?;
+    let bundle = Bundle::open(restore.bundle.as_deref().unwrap_or(Path::new(".")))?;
     let has_socket = restore.console_socket.is_some();
     if let Some(problem) = terminal_problem(wants_terminal(&bundle), restore.detach, has_socket) {
         return Err(Failure::Other(problem.to_owned()));
     }
     let runtime = context.runtime()?;
-    let options = restore.options(context.globals.systemd_cgroup)?;
+    let systemd = context.globals.systemd_cgroup;
     if restore.detach {
+        let options = restore.options(systemd, restore.console_socket.as_deref())?;
         runtime.restore(&id, &bundle, &options)?;
         return Ok(0);
     }
     if !restore.no_subreaper {
         become_subreaper()?;
     }
-    foreground(&runtime, &id, &bundle, options).map(exit_code)
+    foreground(&runtime, &id, &bundle, |console| restore.options(systemd, console)).map(exit_code)
 }
 
 /// The container is deleted after its end, as by `run`.
@@ -70,7 +71,7 @@ fn foreground(
     runtime: &Runtime,
     id: &ContainerId,
     bundle: &Bundle,
-    mut options: RestoreOptions,
+    options: impl FnOnce(Option<&Path>) -> Result<RestoreOptions, Failure>,
 ) -> Result<ExitStatus, Failure> {
     // Before the container exists: no signal may be lost, and none may end us and leave it behind.
     let signals = Inbox::open()?;
@@ -78,10 +79,8 @@ fn foreground(
         true => Some(Reception::open(runtime.root())?),
         false => None,
     };
-    if let Some(reception) = &reception {
-        options = options.console_socket(reception.socket());
-    }
-    let container: Container = runtime.restore(id, bundle, &options)?;
+    let options = options(reception.as_ref().map(Reception::socket))?;
+    let container = runtime.restore(id, bundle, &options)?;
     let status = attend(&container, &signals, reception, None);
     remove(&container);
     status
@@ -105,16 +104,16 @@ impl Restore {
         Ok(true)
     }
 
-    fn options(&self, systemd: bool) -> Result<RestoreOptions, Failure> {
-        let mut options = with_common!(RestoreOptions::new(self.common.images()?), &self.common)
-            .systemd_cgroup(systemd)
-            .notify(notify::manager().is_some());
-        if let Some(path) = &self.console_socket {
-            options = options.console_socket(path);
+    fn options(&self, systemd: bool, console: Option<&Path>) -> Result<RestoreOptions, Failure> {
+        let mut create = CreateOptions::default().systemd_cgroup(systemd).notify(notify::manager().is_some());
+        if let Some(path) = console {
+            create = create.console_socket(path);
         }
         if let Some(path) = &self.pid_file {
-            options = options.pid_file(path);
+            create = create.pid_file(path);
         }
+        let options = with_common!(RestoreOptions::new(self.common.images()?), &self.common);
+        let mut options = options.creation(create);
         if let Some(profile) = &self.lsm_profile {
             options = options.lsm_profile(profile);
         }
