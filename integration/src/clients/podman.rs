@@ -4,8 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use super::engine::{Calling, Engine, IMAGE, contains, expect, same};
-use super::stage::Stage;
+use super::stage::{Stage, wait_until};
 use super::{Check, Options, Report, Setup, basics, isolation, judge, limits, living, readme};
+use crate::harness::criu_path;
 use crate::xtask::{Error, Result};
 
 const CHECKS: &[Check<Engine>] = &[
@@ -13,6 +14,10 @@ const CHECKS: &[Check<Engine>] = &[
     Check { name: "user namespaces", run: user_namespace },
     Check { name: "pods", run: pods },
 ];
+
+/// Where a CRIU works on this kernel.
+const CHECKPOINTS: &[Check<Engine>] =
+    &[Check { name: "container checkpoint, container restore", run: checkpoint }];
 
 /// Runs all checks.
 pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Result<Report> {
@@ -49,7 +54,38 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     for checks in [basics::CHECKS, living::CHECKS, limits::CHECKS, isolation::CHECKS, CHECKS] {
         report.add(judge("podman", &engines, checks, options)?);
     }
+    match criu_path() {
+        Ok(_) => report.add(judge("podman", &engines, CHECKPOINTS, options)?),
+        Err(reason) => println!("podman: checkpoints are not checked: {reason}"),
+    }
     Ok(report)
+}
+
+/// The program counts on where it was, although its process is another one.
+fn checkpoint(engine: &Engine) -> Result<()> {
+    let path = format!("PATH={}", criu_path().as_ref().map_err(|reason| Error::Missing(reason.clone()))?);
+    let call = |words: &[&str]| {
+        let words = [&["env", &path], engine.words(words).as_slice()].concat();
+        Ok(expect(0, engine.stage.run(&words, "")?)?.stdout)
+    };
+    let name = engine.name();
+    let script = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done";
+    call(&["run", "-d", "--network", "none", "--name", &name, IMAGE, "sh", "-c", script])?;
+    let counted =
+        || Ok::<_, Error>(engine.ok(&["logs", &name])?.lines().map(str::to_owned).collect::<Vec<_>>());
+    wait_until("the container counts", || Ok(counted()?.len() > 2))?;
+    let first = engine.inspect(&name, ".State.Pid")?;
+    call(&["container", "checkpoint", &name])?;
+    let before = counted()?.len();
+    call(&["container", "restore", &name])?;
+    if engine.inspect(&name, ".State.Pid")? == first {
+        return Err(Error::NotMet("the process is the one from before the checkpoint".to_owned()));
+    }
+    wait_until("the container counts on", || Ok(counted()?.len() > before + 2))?;
+    let lines = counted()?;
+    let expected: Vec<String> = (1..=lines.len()).map(|number| number.to_string()).collect();
+    same("numbers", &lines.join(" "), &expected.join(" "))?;
+    engine.remove(&name)
 }
 
 fn init(engine: &Engine) -> Result<()> {

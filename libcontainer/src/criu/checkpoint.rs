@@ -32,7 +32,7 @@ pub(crate) fn checkpoint(mut checkpoint: Checkpoint<'_>) -> Result<()> {
     require(program, &features)?;
     let service = Service::start(program)?;
     let ended = converse(&service, &Request::dump(options, pre), &mut checkpoint.status);
-    ended.map_err(|error| explained(error, files, options.log))
+    ended.map_err(|error| explained(error, files, options))
 }
 
 fn converse(service: &Service, request: &Request, status: &mut Option<File>) -> Result<()> {

@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, openat};
 
+use super::request::Options;
 use super::settings::Files;
 use crate::{Error, ErrorKind};
 
@@ -14,15 +15,15 @@ const TAIL: u64 = 256 << 10;
 /// How many lines are told.
 const MOST: usize = 3;
 
-/// `error` with what criu's log `name` says of it.
-pub(crate) fn explained(error: Error, files: &Files, name: &str) -> Error {
+/// `error` with what criu's log says of it.
+pub(crate) fn explained(error: Error, files: &Files, options: &Options) -> Error {
     if *error.kind() != ErrorKind::Criu {
         return error;
     }
-    match last_errors(files.log_folder(), name) {
-        Some(lines) => Error::new(ErrorKind::Criu, format!("{error}: {lines} (more is in {name})")),
-        None => error,
-    }
+    let Some(lines) = last_errors(files.log_folder(), options.log) else { return error };
+    let folder = options.settings.work.as_ref().unwrap_or(&options.settings.images);
+    let message = format!("{error}: {lines} (more is in {})", folder.join(options.log).display());
+    Error::new(ErrorKind::Criu, message)
 }
 
 /// The last errors that the log `name` in `folder` tells, on one line; nothing if there is none.

@@ -103,7 +103,7 @@ impl Engine<'_> {
     /// Sends `request` and answers notices until criu gives notice of `stop`, or is done; the process of that notice.
     fn converse(&self, request: &Request, stop: Option<&str>) -> Result<Option<i32>> {
         let Restoration { files, options, .. } = self.restoration()?;
-        let explained = |error| Fault::Error(criu::explained(error, files, options.log));
+        let explained = |error| Fault::Error(criu::explained(error, files, options));
         let service = &self.criu.as_ref().ok_or(NO_CRIU)?.service;
         service.send(request).map_err(explained)?;
         loop {
