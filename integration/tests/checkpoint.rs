@@ -376,6 +376,26 @@ fn a_failed_hook_undoes_the_restore() {
 }
 
 #[test]
+fn a_restore_that_is_killed_leaves_nothing_that_delete_does_not_find() {
+    differs_from!("runc", "it leaves the root mounted in its state folder");
+    let counter = Counter::new(Host::Native, need_criu!()).configure(|_| {});
+    counter.checkpointed();
+    let [started, goes_on] = ["started", "goes-on"].map(|name| counter.sandbox.file(name));
+    Invocation::new(&["mkfifo", &started, &goes_on]).output().success();
+    let counter = counter.configure(|config| {
+        config.shell_hook("createRuntime", &format!("echo > {started}; cat {goes_on}"));
+    });
+    let running = counter.restoring(&["--detach"]).spawn();
+    fs::read(&started).unwrap();
+    running.signal(Signal::KILL);
+    running.wait();
+    fs::write(&goes_on, "").unwrap();
+    counter.call(&["delete", "--force", counter.sandbox.id()]).success();
+    wait_until_gone(counter.sandbox.id());
+    counter.sandbox.assert_nothing_left();
+}
+
+#[test]
 fn a_restore_needs_the_images_of_a_checkpoint() {
     let counter = Counter::new(Host::Native, need_criu!()).configure(|_| {});
     counter.restoring(&["--detach"]).output().fails_saying("images");

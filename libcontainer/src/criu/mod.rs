@@ -1,7 +1,7 @@
 //! CRIU, the program that dumps and restores processes (criu(8)), as a service of one request.
 //!
 //! `criu swrk FD` reads one request from a socket and answers it, with notices in between that wait for an answer
-//! themselves. [`wire`] has the encoding of its messages (Protocol Buffers), [`Request`] and [`Reply`] the few of them that
+//! themselves. [`wire`] has the encoding of its messages (Protocol Buffers), [`Request`] and [`reply`] the few of them that
 //! are needed, of criu's `images/rpc.proto`; [`Service`] is the conversation. Knows no container: what of one has
 //! to be said is said by its users.
 

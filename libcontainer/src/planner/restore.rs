@@ -132,8 +132,8 @@ fn notify_folder(build: &mut Build<'_>) -> Option<Target> {
     Some(Target { made: true, file: false, ..outside(notify::TARGET.into(), path) })
 }
 
-/// Whether the place of `mount` is a part of the image, or of a bind, and not of a file system that criu restores with
-/// all that is in it.
+/// Whether the place of `mount` is a part of the image, or of a bind on such a place, and not of a file system that criu
+/// restores with all that is in it.
 fn is_in_image(config: &Config, mount: &Mount) -> bool {
     let destination = mount.lexical_destination();
     let earlier = config.mounts.iter().take(mount.index).rev();
@@ -142,5 +142,44 @@ fn is_in_image(config: &Config, mount: &Mount) -> bool {
             && destination.starts_with(&cover.lexical_destination())
     };
     let cover = earlier.into_iter().find(is_cover);
-    cover.is_none_or(|cover| matches!(cover.kind, MountKind::Bind { .. }))
+    cover.is_none_or(|cover| matches!(cover.kind, MountKind::Bind { .. }) && is_in_image(config, cover))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec;
+
+    fn config(namespaces: &str, mounts: &str) -> Config {
+        let text = format!(
+            r#"{{"ociVersion": "1.2.0", "root": {{"path": "rootfs"}}, "mounts": [{mounts}],
+                "linux": {{"namespaces": [{namespaces}]}}}}"#
+        );
+        spec::parse(text.as_bytes(), Path::new("/bundle")).unwrap()
+    }
+
+    #[test]
+    fn what_criu_cannot_restore_is_refused_by_name() {
+        assert!(supported(&config(r#"{"type": "mount"}"#, "")).is_ok());
+        let joined = r#"{"type": "mount"}, {"type": "cgroup", "path": "/proc/1/ns/cgroup"}"#;
+        for (namespaces, why) in [("", "mount namespace"), (joined, "join a cgroup namespace")] {
+            let error = supported(&config(namespaces, "")).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+            assert_eq!(error.kind(), &ErrorKind::Unsupported { pointer: "/linux/namespaces".into() });
+        }
+    }
+
+    #[test]
+    fn only_places_in_the_image_or_in_binds_are_made() {
+        let bind = |destination: &str| {
+            format!(
+                r#"{{"destination": "{destination}", "type": "bind", "source": "/", "options": ["bind"]}}"#
+            )
+        };
+        let tmpfs = r#"{"destination": "/run", "type": "tmpfs", "source": "tmpfs"}"#.to_owned();
+        let mounts = [bind("/a"), bind("/a/b"), tmpfs, bind("/run/c"), bind("/run/c/d"), bind("/runs")];
+        let config = config(r#"{"type": "mount"}"#, &mounts.join(","));
+        let made = config.mounts.iter().map(|mount| is_in_image(&config, mount));
+        assert_eq!(made.collect::<Vec<_>>(), [true, true, true, false, false, true]);
+    }
 }
