@@ -382,6 +382,8 @@ fn a_restore_that_is_killed_leaves_nothing_that_delete_does_not_find() {
     counter.checkpointed();
     let [started, goes_on] = ["started", "goes-on"].map(|name| counter.sandbox.file(name));
     Invocation::new(&["mkfifo", &started, &goes_on]).output().success();
+    // Both ends, so that nobody waits for a hook that has ended.
+    let hold = fs::File::options().read(true).write(true).open(&goes_on).unwrap();
     let counter = counter.configure(|config| {
         config.shell_hook("createRuntime", &format!("echo > {started}; cat {goes_on}"));
     });
@@ -389,7 +391,7 @@ fn a_restore_that_is_killed_leaves_nothing_that_delete_does_not_find() {
     fs::read(&started).unwrap();
     running.signal(Signal::KILL);
     running.wait();
-    fs::write(&goes_on, "").unwrap();
+    drop(hold);
     counter.call(&["delete", "--force", counter.sandbox.id()]).success();
     wait_until_gone(counter.sandbox.id());
     counter.sandbox.assert_nothing_left();
