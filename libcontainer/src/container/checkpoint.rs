@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rustix::fd::{AsRawFd, OwnedFd};
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat, stat};
+use rustix::fs::{Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat, stat};
 use rustix::process::geteuid;
 
 use super::criu_options::CheckpointOptions;
@@ -15,7 +15,7 @@ use crate::criu::{self, Checkpoint, Descriptors, EXTERNAL_NETWORK, EXTERNAL_PIDS
 use crate::planner::{cgroup_places, notify, restore};
 use crate::spec::{Config, Membership, MountKind};
 use crate::sys::pidfd::Process;
-use crate::sys::procfs::{Procfs, own_descriptor};
+use crate::sys::procfs::Procfs;
 use crate::{Error, ErrorKind, Result, cgroup, spec};
 
 /// In the work folder.
@@ -173,9 +173,7 @@ fn open_in(root: &OwnedFd, path: &str) -> rustix::io::Result<OwnedFd> {
 /// was.
 fn resolved(root: &OwnedFd, path: &str) -> Result<String> {
     let Ok(place) = open_in(root, path) else { return Ok(path.to_owned()) };
-    use rustix::fd::AsFd;
-    Procfs::open()?;
-    let name = readlinkat(CWD, own_descriptor(place.as_fd()), Vec::new())
+    let name = readlinkat(Procfs::open()?, format!("self/fd/{}", place.as_raw_fd()), Vec::new())
         .map_err(|errno| Error::os(format_args!("find {path} in the container"), errno))?;
     Ok(name.to_string_lossy().into_owned())
 }

@@ -38,7 +38,7 @@ pub(crate) struct Restoration {
 pub(super) struct Criu {
     service: Service,
     options: Options,
-    /// As criu's mount namespace has them: it mounts in them.
+    /// Held for criu, which mounts in them: they are of its mount namespace.
     _files: criu::Files,
 }
 
