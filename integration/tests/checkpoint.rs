@@ -380,18 +380,16 @@ fn a_restore_that_is_killed_leaves_nothing_that_delete_does_not_find() {
     differs_from!("runc", "it leaves the root mounted in its state folder");
     let counter = Counter::new(Host::Native, need_criu!()).configure(|_| {});
     counter.checkpointed();
-    let [started, goes_on] = ["started", "goes-on"].map(|name| counter.sandbox.file(name));
-    Invocation::new(&["mkfifo", &started, &goes_on]).output().success();
-    // Both ends, so that nobody waits for a hook that has ended.
-    let hold = fs::File::options().read(true).write(true).open(&goes_on).unwrap();
+    let [started, never] = ["started", "never"].map(|name| counter.sandbox.file(name));
+    Invocation::new(&["mkfifo", &started, &never]).output().success();
+    // The hook, which ends with the runtime, has no child that would not.
     let counter = counter.configure(|config| {
-        config.shell_hook("createRuntime", &format!("echo > {started}; cat {goes_on}"));
+        config.shell_hook("createRuntime", &format!("echo > {started}; exec cat {never}"));
     });
     let running = counter.restoring(&["--detach"]).spawn();
     fs::read(&started).unwrap();
     running.signal(Signal::KILL);
     running.wait();
-    drop(hold);
     counter.call(&["delete", "--force", counter.sandbox.id()]).success();
     wait_until_gone(counter.sandbox.id());
     counter.sandbox.assert_nothing_left();
