@@ -53,6 +53,8 @@ pub enum ErrorKind {
     NoProcess,
     /// The container's cgroup is in use or cannot be changed.
     Cgroup,
+    /// CRIU is missing, or could not dump or restore the container; the message has the last errors of its log.
+    Criu,
     /// Any other failure of the operating system.
     Os,
     /// This library broke one of its own rules, which is a bug; nothing was done.

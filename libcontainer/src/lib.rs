@@ -54,6 +54,7 @@ struct Readme;
 mod bundle;
 pub mod cgroup;
 mod container;
+mod criu;
 mod error;
 pub mod exe;
 pub mod facts;
@@ -68,9 +69,10 @@ mod sys;
 
 pub use bundle::Bundle;
 pub use container::{
-    Container, CreateOptions, Delete, Event, Exec, ExecOptions, ExitStatus, Notifications, Runtime, Signals,
-    State, Stats, Stdio, Update, Watch,
+    CheckpointOptions, Container, CreateOptions, Delete, Event, Exec, ExecOptions, ExitStatus, Notifications,
+    RestoreOptions, Runtime, Signals, State, Stats, Stdio, Update, Watch,
 };
+pub use criu::CgroupsMode;
 pub use error::{Error, ErrorKind, HookEnd, HookFailure, Result, StepFailure};
 pub use id::ContainerId;
 pub use planner::Plan;

@@ -36,6 +36,9 @@ pub(crate) const NO_BARRIER: &str =
 pub(crate) const NO_PID_COLUMN: &str = "couldn't find PID field in ps output";
 pub(crate) const BAD_SECCOMP_ACTION: &str = "seccomp: the only thing to do with a profile is 'explain'";
 pub(crate) const WORDS_BEFORE_EXEC: &str = "before --exec there is nothing but --format";
+pub(crate) const BAD_CGROUPS_MODE: &str =
+    "Invalid manage-cgroups-mode value: soft, full, strict and ignore are known";
+pub(crate) const BAD_PAGE_SERVER: &str = "Use --page-server ADDRESS:PORT to specify page server";
 pub(crate) const BAD_PLAN_FORMAT: &str = "invalid format option: text and json are known";
 
 const PREPARING: &str = "unable to start container process";
@@ -72,6 +75,9 @@ fn wrong_status(command: &str, status: Status, error: &Error) -> String {
         }
         ("exec" | "plan", Status::Stopped) => after("cannot exec in a stopped container", error),
         ("resume", _) => after("container not paused", error),
+        ("checkpoint", status) => {
+            after(&format!("Container cannot be checkpointed in {} state", status.as_str()), error)
+        }
         ("delete", _) => after("cannot delete container that is not stopped", error),
         _ => error.to_string(),
     }
@@ -293,8 +299,12 @@ pub(crate) fn unknown_command(name: &str) -> String {
     format!("unknown command {name:?}")
 }
 
-pub(crate) fn later_command(name: &str) -> String {
-    format!("{name} is not supported by this version")
+pub(crate) fn bad_empty_namespace(kind: &str) -> String {
+    format!("namespace {kind:?} is not supported: --empty-ns knows network")
+}
+
+pub(crate) fn bad_status_fd(number: &str, why: &str) -> String {
+    format!("invalid --status-fd argument {number}: {why}")
 }
 
 pub(crate) fn wrong_count(command: &str, range: &std::ops::RangeInclusive<usize>) -> String {

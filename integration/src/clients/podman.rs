@@ -4,9 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use super::engine::{Calling, Engine, IMAGE, contains, expect, same};
-use super::stage::Stage;
+use super::stage::{Stage, wait_until};
 use super::{Check, Options, Report, Setup, basics, isolation, judge, limits, living, major, readme};
-use crate::harness::cgroups_named;
+use crate::harness::{cgroups_named, criu_path};
 use crate::xtask::{Error, Result};
 
 const CHECKS: &[Check<Engine>] = &[
@@ -20,6 +20,10 @@ const NEWER: &[Check<Engine>] = &[
     Check { name: "user namespaces: a volume of theirs", run: mapped_volume },
     Check { name: "exec: one descriptor more", run: descriptor },
 ];
+
+/// Where a CRIU works on this kernel.
+const CHECKPOINTS: &[Check<Engine>] =
+    &[Check { name: "container checkpoint, container restore", run: checkpoint }];
 
 /// Runs all checks.
 pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Result<Report> {
@@ -59,7 +63,46 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     if major(stage, "podman")? > 4 {
         report.add(judge(stage, &engines, NEWER, options)?);
     }
+    if stage.run(&["env", &path_of_criu(), "criu", "check"], "")?.code == 0 {
+        report.add(judge(stage, &engines, CHECKPOINTS, options)?);
+    } else {
+        println!("{}: checkpoints are not checked, for no CRIU works here", stage.name());
+    }
     Ok(report)
+}
+
+/// The environment in which CRIU is found: the host's, or that of the release.
+fn path_of_criu() -> String {
+    let path =
+        criu_path().as_deref().unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    format!("PATH={path}")
+}
+
+/// The program counts on where it was, although its process is another one.
+fn checkpoint(engine: &Engine) -> Result<()> {
+    let path = path_of_criu();
+    let call = |words: &[&str]| {
+        let words = [&["env", &path], engine.words(words).as_slice()].concat();
+        Ok(expect(0, engine.stage.run(&words, "")?)?.stdout)
+    };
+    let name = engine.name();
+    let script = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done";
+    call(&["run", "-d", "--network", "none", "--name", &name, IMAGE, "sh", "-c", script])?;
+    let counted =
+        || Ok::<_, Error>(engine.ok(&["logs", &name])?.lines().map(str::to_owned).collect::<Vec<_>>());
+    wait_until("the container counts", || Ok(counted()?.len() > 2))?;
+    let first = engine.inspect(&name, ".State.Pid")?;
+    call(&["container", "checkpoint", &name])?;
+    let before = counted()?.len();
+    call(&["container", "restore", &name])?;
+    if engine.inspect(&name, ".State.Pid")? == first {
+        return Err(Error::NotMet("the process is the one from before the checkpoint".to_owned()));
+    }
+    wait_until("the container counts on", || Ok(counted()?.len() > before + 2))?;
+    let lines = counted()?;
+    let expected: Vec<String> = (1..=lines.len()).map(|number| number.to_string()).collect();
+    same("numbers", &lines.join(" "), &expected.join(" "))?;
+    engine.remove(&name)
 }
 
 fn init(engine: &Engine) -> Result<()> {

@@ -13,6 +13,9 @@ const MANAGERS: [&str; 8] =
 /// What the newer release has in packages of their own, or no longer in every system.
 const SPLIT: [&str; 4] = ["bsdutils", "docker-cli", "mount", "procps"];
 
+/// Which works on today's kernels in the newer release only.
+const CRIU: [&str; 1] = ["criu"];
+
 /// A mirror may be behind; its lists are signed all the same.
 const STALE: &str = "--aptopt=Acquire::Check-Valid-Until \"false\"";
 
@@ -52,7 +55,7 @@ impl Release {
         if self == Self::Host {
             return Ok(PathBuf::from("/"));
         }
-        let (name, packages) = (self.name(), [&MANAGERS[..], &SPLIT].concat());
+        let (name, packages) = (self.name(), [&MANAGERS[..], &SPLIT, &CRIU].concat());
         let folder = cache::folder("clients", (name, MIRROR, &packages), |folder| {
             println!("Getting the managers of Debian {name}, once for all runs.");
             bootstrap(name, &packages, &[STALE], &folder.join("root"))

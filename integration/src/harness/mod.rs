@@ -7,6 +7,7 @@ mod build;
 mod config;
 mod console;
 mod container;
+mod criu;
 mod embed;
 mod holder;
 mod host;
@@ -19,6 +20,7 @@ pub use build::{Runtime, copy_probe, probe, runtime};
 pub use config::Config;
 pub use console::Console;
 pub use container::Container;
+pub use criu::{criu_has, criu_path};
 pub use embed::{Embedder, again, alone, alone_for, reap_all};
 pub use holder::Holder;
 pub use host::{

@@ -38,6 +38,7 @@ pub use link::{Message, Record};
 pub use mount::filesystem;
 pub use output::Output;
 pub use program::{List, Program, Text, Words};
+pub use resolve::place;
 pub use run::run;
 pub use slot::Slot;
 pub use step::{Entry, Step};

@@ -47,7 +47,7 @@ pub(crate) fn target(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
 
 /// Opens the place of a mount, made if it is missing. An image may lead to it by symlinks, but not into the kernel's
 /// file systems: what hides their files would then be hidden itself.
-pub(crate) fn place(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
+pub fn place(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
     match open_strict(root, path, O_PATH) {
         Err(Fault { errno: libc::ENOENT, .. }) => make(root, path, file),
         Err(Fault { errno: libc::ELOOP, .. }) => {

@@ -209,6 +209,7 @@ impl<'a> Context<'_, 'a> {
                 cwd::enter(self.program, path, make).map(|entered| self.entered = entered)
             }
             Step::Streams => ids::streams(self.program),
+            Step::NullStreams => ids::null_streams(self.program),
             Step::OwnStreams { uid } => ids::own_streams(uid),
             Step::User { uid, gid } => ids::user(uid, gid),
             Step::CwdAgain { path } => cwd::enter_again(self.program, path, self.entered),

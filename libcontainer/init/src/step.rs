@@ -320,6 +320,9 @@ pub enum Step {
         /// Whether it is made if it is missing.
         make: bool,
     },
+    /// Opens the container's null device in place of another one on the standard streams, which would lead out of the
+    /// container.
+    NullStreams,
     /// Gives the standard streams to the user.
     OwnStreams {
         /// The user id.

@@ -1,6 +1,6 @@
 //! What a container's life needs of its cgroup: one folder, or one per v1 hierarchy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fd::AsFd;
@@ -20,6 +20,13 @@ pub(super) fn is_frozen(cgroups: &[PathBuf]) -> Result<bool> {
 /// Freezes the processes.
 pub(super) fn freeze(cgroups: &[PathBuf]) -> Result<()> {
     cgroup::freeze(cgroups, PATIENCE).map_err(failed)
+}
+
+/// Leaves frozen processes to the freezer of `dir`, one of `cgroups`, alone: whoever is told of that one can let them run.
+pub(super) fn freeze_by(dir: &Path, cgroups: &[PathBuf]) -> Result<()> {
+    cgroup::freeze(&[dir.to_owned()], PATIENCE).map_err(failed)?;
+    let others: Vec<PathBuf> = cgroups.iter().filter(|other| *other != dir).cloned().collect();
+    cgroup::thaw(&others).map_err(failed)
 }
 
 /// Lets frozen processes run again.

@@ -40,7 +40,7 @@ impl Container {
         }
     }
 
-    fn delete_known(&self, claim: Claim, stored: &Stored, how: Delete) -> Result<()> {
+    pub(super) fn delete_known(&self, claim: Claim, stored: &Stored, how: Delete) -> Result<()> {
         // Force asks for nothing that could fail and so keep the container.
         if how == Delete::Stopped {
             let status = locked_status(&claim, stored)?;

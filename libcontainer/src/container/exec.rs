@@ -114,7 +114,14 @@ impl Container {
         });
         let (streams, [stdin, stdout, stderr]) = streams(&mut options)?;
         handles.streams = streams;
-        let launch = Launch { root: &self.root, id: self.id(), config: &config, plan: &plan, handles };
+        let launch = Launch {
+            root: &self.root,
+            id: self.id(),
+            config: &config,
+            plan: &plan,
+            handles,
+            restoration: None,
+        };
         let process = match launch::exec(launch, stored.clone()) {
             Ok(process) => process,
             // What failed then failed for that reason.

@@ -1,6 +1,8 @@
 //! Containers: their life, their options, and the state that outlives a command.
 
 mod cgroups;
+mod checkpoint;
+mod criu_options;
 mod delete;
 mod exec;
 mod exec_options;
@@ -16,12 +18,14 @@ mod pause;
 pub(crate) mod record;
 #[cfg(test)]
 mod resctrl_tests;
+mod restore;
 mod start;
 mod state;
 pub(crate) mod store;
 mod update;
 mod watch;
 
+pub use criu_options::{CheckpointOptions, RestoreOptions};
 pub use exec::Exec;
 pub use exec_options::{ExecOptions, Stdio};
 pub use handle::Container;
@@ -130,7 +134,8 @@ impl Runtime {
             plan.inject(*injection);
             plan
         });
-        let launch = Launch { root: &self.root, id, config: bundle.config(), plan: &plan, handles };
+        let launch =
+            Launch { root: &self.root, id, config: bundle.config(), plan: &plan, handles, restoration: None };
         let (stored, process) = launch::create(launch, bundle, options.no_new_keyring)?;
         Ok(Container::new(&self.root, id, stored, process))
     }

@@ -64,8 +64,11 @@ impl Fixture {
     fn launch(&self, plan: &Plan, handles: Handles) -> Result<Container> {
         let root = self.path("root");
         let bundle = Bundle::new(self.path("bundle"), Vec::new(), self.config.clone());
-        let launched =
-            create(Launch { root: &root, id: &self.id, config: &self.config, plan, handles }, &bundle, false);
+        let launched = create(
+            Launch { root: &root, id: &self.id, config: &self.config, plan, handles, restoration: None },
+            &bundle,
+            false,
+        );
         launched.map(|(stored, process)| Container::new(&root, &self.id, stored, process))
     }
 }

@@ -271,6 +271,12 @@ impl Claim {
             .map_err(|errno| Error::os(format_args!("mkdir {}", self.0.path.join(name).display()), errno))
     }
 
+    /// Removes an empty folder in it.
+    pub(crate) fn remove_folder(&self, name: &str) -> Result<()> {
+        unlinkat(self.dir(), name, AtFlags::REMOVEDIR)
+            .map_err(|errno| Error::os(format_args!("rmdir {}", self.0.path.join(name).display()), errno))
+    }
+
     /// Keeps a copy of the configuration. Nobody reads it before a record says that the container is created.
     pub(crate) fn save_config(&self, text: &[u8]) -> Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -20,6 +20,7 @@ pub use container::{Container, Member};
 pub use probe::probe;
 
 pub(crate) use container::{Look, probe as probe_container};
+pub(crate) use probe::is_nested;
 pub(crate) use resctrl::root as resctrl_root;
 
 use crate::cgroup::Layout;

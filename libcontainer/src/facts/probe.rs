@@ -212,7 +212,7 @@ fn open_namespace(path: &Path, flag: i32) -> std::result::Result<OwnedFd, String
 }
 
 /// Whether this process is in another user namespace than the first, whose inode number the kernel never gives away.
-fn is_nested() -> bool {
+pub(crate) fn is_nested() -> bool {
     const FIRST: u64 = 0xEFFF_FFFD;
     stat("/proc/self/ns/user").is_ok_and(|stat| stat.st_ino != FIRST)
 }

@@ -85,6 +85,10 @@ impl Engine<'_> {
             }
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(index, *actor, *flags, *into_cgroup),
             HostStep::Adopt => self.adopt(),
+            HostStep::StartCriu { root, targets } => self.start_criu(root, targets),
+            HostStep::RestoreNamespaces { .. } => self.restore_namespaces(),
+            HostStep::RestoreProcesses => self.restore_processes(),
+            HostStep::ResumeProcesses => self.resume_processes(),
             HostStep::TimeOffsets(offsets) => self.time_offsets(offsets),
             HostStep::IdMaps { uids, gids, uid_writer, gid_writer } => {
                 self.id_maps((uids, uid_writer), (gids, gid_writer))
@@ -102,7 +106,7 @@ impl Engine<'_> {
             HostStep::SendListener(listener) => {
                 let fd = self.listener.take().ok_or(Fault::Call("recvmsg", Errno::BADF))?;
                 let status = match self.launch.plan.purpose {
-                    Purpose::Create => Status::Creating,
+                    Purpose::Create | Purpose::Restore => Status::Creating,
                     Purpose::Exec => Status::Running,
                 };
                 let pid = self.init()?.pid().as_raw_nonzero().get();
@@ -163,8 +167,9 @@ impl Engine<'_> {
 
     fn join_cgroup(&self) -> Result<()> {
         let pid = self.init()?.pid().as_raw_nonzero().get();
-        // Born elsewhere, it is in the unified cgroup only if that is one of those that systemd uses.
-        let join = if self.unit.is_some() { cgroup::Cgroups::join } else { cgroup::Cgroups::join_v1 };
+        // Born elsewhere, it is in the unified cgroup only if that is one of those that systemd uses. criu always is.
+        let is_elsewhere = self.unit.is_some() || self.criu.is_some();
+        let join = if is_elsewhere { cgroup::Cgroups::join } else { cgroup::Cgroups::join_v1 };
         Ok(join(self.cgroups()?, pid)?)
     }
 

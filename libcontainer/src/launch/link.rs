@@ -94,7 +94,7 @@ pub(super) fn send_fd(socket: &OwnedFd, fd: impl AsFd) -> io::Result<()> {
     send_with(socket, b"pidfd", &[fd.as_fd()])
 }
 
-fn send_with(socket: &OwnedFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub(super) fn send_with(socket: &OwnedFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(Record::MOST_LENT))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {

@@ -17,6 +17,7 @@ mod net_devices;
 mod network;
 mod process;
 pub(crate) mod report;
+mod restore;
 mod trees;
 mod undo;
 
@@ -41,6 +42,7 @@ use crate::{Bundle, ContainerId, Error, Result};
 use link::{Heard, Link};
 use net_devices::NetDevices;
 use network::Network;
+pub(crate) use restore::Restoration;
 
 /// What is executed, and on what.
 pub(crate) struct Launch<'a> {
@@ -51,6 +53,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) config: &'a crate::spec::Config,
     pub(crate) plan: &'a Plan,
     pub(crate) handles: Handles,
+    /// What a restore needs besides.
+    pub(crate) restoration: Option<Restoration>,
 }
 
 /// What an entry failed with.
@@ -105,6 +109,8 @@ struct Engine<'a> {
     link: Option<Link>,
     enter: Option<Process>,
     init: Option<Process>,
+    /// A restore's criu, and how far it has come. Until it has made the first process it is `init` itself.
+    criu: Option<restore::Criu>,
     /// Resource groups, in the order in which they were made.
     rdt_groups: Vec<PathBuf>,
     net_devices: Option<NetDevices>,
@@ -146,6 +152,7 @@ fn execute(launch: Launch<'_>, stored: Stored, config: &[u8]) -> Result<(Stored,
         link: None,
         enter: None,
         init: None,
+        criu: None,
         rdt_groups: Vec::new(),
         net_devices: None,
         pid_file: None,

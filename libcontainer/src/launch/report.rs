@@ -50,7 +50,9 @@ pub(super) fn error(plan: &Plan, index: usize, fault: Fault) -> Error {
     let (operation, errno) = match fault {
         Fault::Call(operation, errno) => (operation, errno),
         // These errors have a kind that callers match on, and the words for it.
-        Fault::Error(error) if *error.kind() != ErrorKind::Os && *error.kind() != ErrorKind::Cgroup => {
+        Fault::Error(error)
+            if !matches!(error.kind(), ErrorKind::Os | ErrorKind::Cgroup | ErrorKind::Criu) =>
+        {
             return error;
         }
         Fault::Error(error) => {

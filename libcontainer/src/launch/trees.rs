@@ -85,6 +85,6 @@ fn missing<T>(handle: Option<T>) -> Result<T> {
     handle.ok_or(Fault::Call("open", Errno::BADF))
 }
 
-fn copy(source: BorrowedFd<'_>, recursive: bool) -> Result<OwnedFd> {
+pub(super) fn copy(source: BorrowedFd<'_>, recursive: bool) -> Result<OwnedFd> {
     tree::copy(source, c"", recursive).map_err(call("open_tree"))
 }

@@ -16,6 +16,8 @@ impl Engine<'_> {
         let mut troubles = Vec::new();
         // The sockets keep the container's network namespace, so the devices are there even if the child is not.
         troubles.extend(self.net_devices.take().map(NetDevices::undo).unwrap_or_default());
+        // criu undoes what it has done so far.
+        self.criu = None;
         // The child ends by itself when its link closes; killing it is faster.
         self.link = None;
         let children = [self.init.take(), self.enter.take()];

@@ -141,7 +141,24 @@ pub(super) fn take_in(build: &mut Build<'_>, planned: Planned) {
     if planned.placement.groups.iter().any(|group| !group.unified) {
         build.host_for(HostStep::JoinCgroup, POINTER);
     }
-    for write in planned.late {
+    late_limits(build, planned.late);
+}
+
+/// Likewise of criu, which is not born in the cgroup, and passes its own on to the processes that it restores.
+pub(super) fn take_in_criu(build: &mut Build<'_>, planned: Planned) {
+    let has_cgroup = !planned.placement.groups.is_empty();
+    if let Some(unit) = planned.unit {
+        build.host_for(HostStep::StartUnit(unit), POINTER);
+        delegate(build);
+    }
+    if has_cgroup {
+        build.host_for(HostStep::JoinCgroup, POINTER);
+    }
+    late_limits(build, planned.late);
+}
+
+fn late_limits(build: &mut Build<'_>, late: Vec<Write>) {
+    for write in late {
         limit(build, write);
     }
 }

@@ -204,6 +204,7 @@ impl Plan {
             }
             Step::MakeCwd { path } => format!("make {} if it is missing", pool.show(path)),
             Step::Cwd { path, .. } => format!("enter {}", pool.show(path)),
+            Step::NullStreams => "open the container's null device on streams of the host's".into(),
             Step::OwnStreams { uid } => format!("give the standard streams to {uid}"),
             Step::User { uid, gid } => format!("become {uid}:{gid}"),
             Step::Regain { .. } => "regain capabilities until the end of the set-up".into(),
@@ -288,6 +289,14 @@ fn host(pool: &Pool, step: &HostStep) -> String {
             format!("clone {} {{{}}}", actor.as_str(), parts.join(", "))
         }
         HostStep::Adopt => "adopt init".into(),
+        HostStep::StartCriu { root, .. } => {
+            format!("start criu with the root at {}", root.display())
+        }
+        HostStep::RestoreNamespaces { images } => {
+            format!("restore the namespaces of {} by criu", images.display())
+        }
+        HostStep::RestoreProcesses => "restore the processes by criu".into(),
+        HostStep::ResumeProcesses => "resume the processes by criu".into(),
         HostStep::TimeOffsets(offsets) => scheduling::describe_clocks(offsets),
         HostStep::IdMaps { uids, gids, uid_writer, gid_writer } => format!(
             "write id maps users {}{} groups {}{}",

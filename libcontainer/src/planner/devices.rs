@@ -41,7 +41,7 @@ pub(super) fn lend(build: &mut Build<'_>) -> Result<()> {
 }
 
 /// A device of the host is bound only if it is the one that was asked for.
-fn check(facts: &Facts, path: &Path, node: &Node) -> Result<()> {
+pub(super) fn check(facts: &Facts, path: &Path, node: &Node) -> Result<()> {
     let Device { kind, major, minor, .. } = node.device;
     let problem = match facts.devices.get(path) {
         Some(PathFact::File) if !facts.other_devices.contains(path) => return Ok(()),

@@ -145,6 +145,21 @@ pub struct ScopeUnit {
     pub controllers: cgroup::Controllers,
 }
 
+/// A place in a container that is restored, on which something is mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its path in the container.
+    pub destination: String,
+    /// The place in `/mounts`, if it is from there.
+    pub index: Option<usize>,
+    /// Whether a file, not a folder, is made there where there is nothing.
+    pub file: bool,
+    /// Whether it is made where it is missing. It is not if it belongs to a file system that is restored.
+    pub made: bool,
+    /// What of the host is mounted there; absent if it is no bind.
+    pub source: Option<PathBuf>,
+}
+
 /// What the calling process does.
 #[derive(Clone, Debug)]
 pub enum HostStep {
@@ -248,6 +263,22 @@ pub enum HostStep {
         /// Whether it is born in the cgroup.
         into_cgroup: bool,
     },
+    /// Starts CRIU in a mount namespace of its own, in which the container's root is a mount point.
+    StartCriu {
+        /// Where.
+        root: PathBuf,
+        /// What is mounted in it.
+        targets: Vec<Target>,
+    },
+    /// Has CRIU make the first process and its namespaces.
+    RestoreNamespaces {
+        /// The folder of the checkpoint.
+        images: PathBuf,
+    },
+    /// Has CRIU restore everything.
+    RestoreProcesses,
+    /// Has CRIU let the restored processes run.
+    ResumeProcesses,
     /// Takes over the process that `Enter` cloned.
     Adopt,
     /// Sets the clocks of the time namespace that `Enter` has made and nobody is in yet.
@@ -319,6 +350,7 @@ impl HostStep {
             Self::Claim { .. } => Some("remove"),
             Self::CreateCgroup { .. } | Self::CreateRdtGroup(_) => Some("remove"),
             Self::Clone { .. } | Self::Adopt => Some("kill"),
+            Self::StartCriu { .. } | Self::RestoreNamespaces { .. } => Some("kill"),
             Self::StartUnit(_) => Some("stop"),
             Self::PidFile { .. } => Some("remove"),
             Self::MoveNetDevice(_) => Some("move back"),

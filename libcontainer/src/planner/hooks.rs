@@ -47,10 +47,16 @@ impl<'a> HookState<'a> {
 
 /// Hooks that see the mounts and the old root.
 pub(super) fn before_pivot(build: &mut Build<'_>) {
+    of_runtime(build);
+    let hooks = &build.request.config.hooks;
+    init(build, HookKind::CreateContainer, &hooks.create_container);
+}
+
+/// Those of them that the runtime runs in its own namespaces.
+pub(super) fn of_runtime(build: &mut Build<'_>) {
     let hooks = &build.request.config.hooks;
     host(build, HookKind::Prestart, &hooks.prestart);
     host(build, HookKind::CreateRuntime, &hooks.create_runtime);
-    init(build, HookKind::CreateContainer, &hooks.create_container);
 }
 
 /// Hooks of the start, before the program has given up its rights.

@@ -31,6 +31,7 @@ mod process_tests;
 mod rehearsal;
 mod request;
 mod resctrl;
+pub(crate) mod restore;
 mod rootfs;
 mod rule;
 mod scheduling;
@@ -41,7 +42,7 @@ mod tests;
 mod verify;
 
 pub use entry::{
-    Action, Actor, Entry, HostStep, IdNamespace, Idmap, MapWriter, NewFilesystem, ScopeUnit, Source,
+    Action, Actor, Entry, HostStep, IdNamespace, Idmap, MapWriter, NewFilesystem, ScopeUnit, Source, Target,
     Template, Tree,
 };
 #[cfg(feature = "fault-injection")]
@@ -52,6 +53,7 @@ pub use rule::{Rule, Violation};
 pub use verify::verify;
 
 pub(crate) use hooks::HookState;
+pub(crate) use mounts::cgroup_places;
 pub(crate) use taken::changes;
 
 use std::path::PathBuf;
@@ -88,9 +90,11 @@ pub(crate) enum Purpose {
     Create,
     /// A program is executed in a container.
     Exec,
+    /// A container is made from the images of a checkpoint.
+    Restore,
 }
 
-/// Makes the plan that creates a container.
+/// Makes the plan that creates a container, or restores one if the options name images.
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] or [`ErrorKind::InvalidSpec`] if this host cannot do what the configuration says,
@@ -118,6 +122,13 @@ fn verified(plan: Plan) -> Result<Plan> {
 }
 
 fn make(request: &Request<'_>) -> Result<Plan> {
+    match &request.options.images {
+        Some(images) => restore::plan(request, images),
+        None => create(request),
+    }
+}
+
+fn create(request: &Request<'_>) -> Result<Plan> {
     let mut build = Build::new(request);
     build.host(HostStep::Claim { dir: request.options.state.clone() });
     namespaces::begin_network(&mut build);
@@ -183,13 +194,14 @@ impl Plan {
         match self.purpose {
             Purpose::Create => format!("create {}", self.id),
             Purpose::Exec => format!("exec in {}", self.id),
+            Purpose::Restore => format!("restore {}", self.id),
         }
     }
 
     /// Whom the plan makes, for errors.
     pub(crate) fn process_name(&self) -> &'static str {
         match self.purpose {
-            Purpose::Create => "the container's first process",
+            Purpose::Create | Purpose::Restore => "the container's first process",
             Purpose::Exec => "the process",
         }
     }

@@ -10,7 +10,7 @@ use super::build::{Build, Place};
 use super::entry::{Source, Tree};
 use super::rootfs::{flag, namespace_propagation};
 use super::{filesystems, host_made, host_mounts, mount_ids, selinux};
-use crate::cgroup::{Hierarchy, Placement};
+use crate::cgroup::{Hierarchy, Layout, Placement};
 use crate::error::describe_errno;
 use crate::facts::PathFact;
 use crate::spec::{Attributes, Membership, Mount, MountKind, attr};
@@ -86,7 +86,7 @@ fn trees(build: &mut Build<'_>, placement: &Placement, mount: &Mount) -> Result<
     })
 }
 
-fn check_source(build: &Build<'_>, mount: &Mount, source: &Path) -> Result<()> {
+pub(super) fn check_source(build: &Build<'_>, mount: &Mount, source: &Path) -> Result<()> {
     let Some(PathFact::Missing { errno }) = build.request.facts.sources.get(&mount.index) else {
         return Ok(());
     };
@@ -238,6 +238,25 @@ fn cgroup(build: &mut Build<'_>, mount: &Mount, trees: impl Iterator<Item = Tree
         let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
         host_mounts::change(build, &mount.destination, attr, false, pointer(mount));
     }
+}
+
+/// Where a container without a cgroup namespace finds its own cgroups, in the order of its placement; nothing if it
+/// finds them in a mount that criu can restore.
+pub(super) fn bound_cgroups(build: &Build<'_>, mount: &Mount) -> Vec<String> {
+    let facts = build.request.facts;
+    if !is_lent(build) || facts.cgroup_denied {
+        return Vec::new();
+    }
+    cgroup_places(&facts.cgroup, &mount.destination)
+}
+
+/// The places of all hierarchies of `layout` below `destination`, which is that of the only one on v2.
+pub(crate) fn cgroup_places(layout: &Layout, destination: &str) -> Vec<String> {
+    if layout.v1.is_empty() {
+        return vec![destination.to_owned()];
+    }
+    let v1 = layout.v1.iter().map(|hierarchy| format!("{destination}/{}", name(hierarchy)));
+    v1.chain(layout.v2.iter().map(|_| format!("{destination}/unified"))).collect()
 }
 
 fn hierarchy_mount(build: &mut Build<'_>, mount: &Mount, hierarchy: &Hierarchy, place: &str) {

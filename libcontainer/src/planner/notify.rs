@@ -11,7 +11,7 @@ use super::rootfs::namespace_propagation;
 use crate::spec::attr;
 
 /// Where the container has the folder. Clients know the place.
-const TARGET: &str = "/run/notify";
+pub(crate) const TARGET: &str = "/run/notify";
 /// The folder in the container's state.
 pub(crate) const FOLDER: &str = "notify";
 /// The socket in it.
@@ -19,8 +19,7 @@ pub(crate) const SOCKET: &str = "notify.sock";
 
 /// Makes the folder and lends it.
 pub(super) fn lend(build: &mut Build<'_>) {
-    if let Some(path) = folder(build) {
-        build.host(HostStep::NotifyFolder { path: path.clone() });
+    if let Some(path) = make(build) {
         let propagation = namespace_propagation(build.request.config);
         let propagation = if propagation == libc::MS_SHARED { 0 } else { propagation };
         let set = attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC;
@@ -35,6 +34,13 @@ pub(super) fn lend(build: &mut Build<'_>) {
         };
         build.lend(tree, None);
     }
+}
+
+/// Makes the folder, if there is to be one.
+pub(super) fn make(build: &mut Build<'_>) -> Option<PathBuf> {
+    let path = folder(build)?;
+    build.host(HostStep::NotifyFolder { path: path.clone() });
+    Some(path)
 }
 
 /// Puts it on its place.

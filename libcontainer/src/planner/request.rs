@@ -48,6 +48,8 @@ pub struct Options {
     pub listen_names: Option<String>,
     /// Whether it gets a socket for sd_notify(3).
     pub notify: bool,
+    /// The folder of the checkpoint that a container is restored from.
+    pub images: Option<PathBuf>,
     /// Whether the program that is executed in a container gets other standard streams than the caller's.
     pub streams: bool,
     /// Cgroups below the container's that a program is executed in.

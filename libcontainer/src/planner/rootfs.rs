@@ -73,7 +73,7 @@ pub(super) fn lend(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     Ok(())
 }
 
-fn check_root(build: &Build<'_>) -> Result<()> {
+pub(super) fn check_root(build: &Build<'_>) -> Result<()> {
     let problem = match build.request.facts.root {
         PathFact::Folder => return Ok(()),
         PathFact::File => "is not a directory".to_owned(),
@@ -128,11 +128,21 @@ pub(super) fn plan(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
     devices::plan(build);
     hooks::before_pivot(build);
     build.init_for(change_root(config, options), "/root/path");
+    null_streams(build);
     names(build);
     sysctls(build)?;
     hide(build);
     finish_root(build);
     Ok(())
+}
+
+/// The streams of a terminal are the container's already; and what is in the host's `/dev` is the host's.
+fn null_streams(build: &mut Build<'_>) {
+    let config = build.request.config;
+    let terminal = config.process.as_ref().is_some_and(|process| process.terminal);
+    if !terminal && !config.has_foreign_dev() {
+        build.init(Step::NullStreams);
+    }
 }
 
 fn change_root(config: &Config, options: &Options) -> Step {

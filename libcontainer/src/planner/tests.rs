@@ -50,6 +50,8 @@ fn what_the_host_makes_is_undone() {
         HostStep::Claim { .. } | HostStep::CreateCgroup { .. } | HostStep::StartUnit(_) => true,
         HostStep::PidFile { .. } => true,
         HostStep::Clone { .. } | HostStep::Adopt => true,
+        HostStep::StartCriu { .. } | HostStep::RestoreNamespaces { .. } => true,
+        HostStep::RestoreProcesses | HostStep::ResumeProcesses => false,
         HostStep::CreateRdtGroup(_) | HostStep::MoveNetDevice(_) => true,
         // Parts of what another step made, or descriptors of this process.
         HostStep::Record { .. }
@@ -91,6 +93,7 @@ fn what_the_host_makes_is_undone() {
         "network-devices",
         "resource-groups",
         "hooks",
+        "restore-hooks",
     ] {
         for entry in &golden(case).entries {
             if let Action::Host(step) = &entry.action {

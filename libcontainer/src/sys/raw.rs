@@ -9,6 +9,8 @@ use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
+use crate::Error;
+
 /// The highest signal of Linux on every architecture that we support.
 pub(crate) const LAST_SIGNAL: i32 = 64;
 
@@ -147,6 +149,75 @@ pub(crate) fn netlink_option(socket: BorrowedFd<'_>, option: i32) -> Result<(), 
         )
     };
     check(result.into())
+}
+
+/// Runs two closures in a thread with signals blocked: `prepare` with `mounts` in a mount namespace of its own, then
+/// `execute` with a table of descriptors of its own as well, in which programs inherit nothing but the standard streams.
+///
+/// So the threads of an embedder, and the programs that these execute, never get what `execute` makes to be inherited.
+/// For the same reason it must not give back any descriptor that it has opened.
+pub(crate) fn apart<P: Send, T: Send>(
+    mounts: bool,
+    prepare: impl FnOnce() -> crate::Result<P> + Send,
+    execute: impl FnOnce(&P) -> crate::Result<T> + Send,
+) -> crate::Result<(P, T)> {
+    let in_thread = || {
+        if mounts {
+            unshare(libc::CLONE_NEWNS)?;
+        }
+        let prepared = prepare()?;
+        // What is prepared is dropped outside, by the table in which it was opened.
+        let executed =
+            unshare(libc::CLONE_FILES).and_then(|()| inherit_nothing()).and_then(|()| execute(&prepared));
+        Ok((prepared, executed))
+    };
+    let mask = block_signals();
+    let ended = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, in_thread);
+        // The thread has inherited what is blocked.
+        restore_signals(&mask);
+        thread.map(|thread| thread.join())
+    });
+    match ended {
+        Ok(Ok(result)) => result.and_then(|(prepared, executed)| Ok((prepared, executed?))),
+        Ok(Err(_)) => Err(Error::os("join a thread", Errno::CHILD)),
+        Err(error) => {
+            let errno = Errno::from_io_error(&error).unwrap_or(Errno::AGAIN);
+            Err(Error::os("make a thread", errno))
+        }
+    }
+}
+
+/// Of the calling thread, which must not give descriptors away that it opens after `CLONE_FILES`.
+fn unshare(flag: libc::c_int) -> crate::Result<()> {
+    // SAFETY: no pointer is passed. A new table is a copy: it has every descriptor that the thread has borrowed, by the
+    // same number.
+    check(unsafe { libc::syscall(libc::SYS_unshare, flag) })
+        .map_err(|errno| Error::os("unshare of a thread", errno))
+}
+
+fn inherit_nothing() -> crate::Result<()> {
+    let (first, last) = (libc::STDERR_FILENO + 1, libc::c_int::MAX);
+    // SAFETY: no pointer is passed, and nothing is closed before a program is executed.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) })
+        .map_err(|errno| Error::os("close_range of a thread", errno))
+}
+
+/// Blocks all signals but those that the C library needs; what was blocked before.
+fn block_signals() -> libc::sigset_t {
+    // SAFETY: a set of signals is plain data, for which all-zero bytes are a value; both sets live until the calls
+    // return, which fill and read them.
+    unsafe {
+        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        before
+    }
+}
+
+fn restore_signals(mask: &libc::sigset_t) {
+    // SAFETY: the set lives until the call returns, which only reads it; the old one is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, ptr::null_mut()) };
 }
 
 fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {

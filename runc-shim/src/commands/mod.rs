@@ -1,7 +1,9 @@
 //! The commands, one file each.
 
+mod checkpoint;
 mod create;
 mod creation;
+mod criu;
 mod delete;
 mod events;
 mod exec;
@@ -11,6 +13,7 @@ mod list;
 mod pause;
 mod plan;
 mod ps;
+mod restore;
 mod resume;
 mod run;
 mod seccomp;
@@ -54,6 +57,8 @@ pub(crate) const COMMANDS: &[Command] = &[
     delete::COMMAND,
     pause::COMMAND,
     resume::COMMAND,
+    checkpoint::COMMAND,
+    restore::COMMAND,
     update::COMMAND,
     ps::COMMAND,
     events::COMMAND,
@@ -64,19 +69,10 @@ pub(crate) const COMMANDS: &[Command] = &[
     features::COMMAND,
 ];
 
-/// Commands of runc that this version does not have.
-const LATER: &[&str] = &["checkpoint", "restore"];
-
 /// The command called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
-    if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
-        return Ok(command);
-    }
-    Err(if LATER.contains(&name) {
-        Failure::Other(messages::later_command(name))
-    } else {
-        Failure::Usage(messages::unknown_command(name))
-    })
+    let command = COMMANDS.iter().find(|command| command.name == name);
+    command.ok_or_else(|| Failure::Usage(messages::unknown_command(name)))
 }
 
 impl Command {
@@ -193,8 +189,7 @@ mod tests {
 
     #[test]
     fn no_command_has_two_meanings() {
-        let mut names: Vec<_> =
-            COMMANDS.iter().map(|command| command.name).chain(LATER.iter().copied()).collect();
+        let mut names: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();
@@ -206,13 +201,5 @@ mod tests {
         let seals: Vec<_> =
             COMMANDS.iter().filter(|command| command.seals).map(|command| command.name).collect();
         assert_eq!(seals, ["create", "run", "exec"]);
-    }
-
-    #[test]
-    fn commands_of_later_versions_say_so() {
-        for name in LATER {
-            let text = find(name).map(|command| command.name).unwrap_err().to_string();
-            assert_eq!(text, format!("{name} is not supported by this version"));
-        }
     }
 }

@@ -54,11 +54,20 @@ fn run(context: &Context, arguments: &mut Arguments) -> Result<u8, Failure> {
         return Ok(0);
     }
     if !mode.no_subreaper {
-        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
-            .map_err(|errno| Failure::system(messages::BECOMING_SUBREAPER, errno))?;
+        become_subreaper()?;
     }
-    // What shells show for a code or a signal has eight bits.
-    task.foreground(mode.keep).map(|status| status.shell_code().to_le_bytes()[0])
+    task.foreground(mode.keep).map(exit_code)
+}
+
+/// Takes the container's orphans.
+pub(super) fn become_subreaper() -> Result<(), Failure> {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(|errno| Failure::system(messages::BECOMING_SUBREAPER, errno))
+}
+
+/// What shells show for a code or a signal has eight bits.
+pub(super) fn exit_code(status: ExitStatus) -> u8 {
+    status.shell_code().to_le_bytes()[0]
 }
 
 /// A container that is to be run.
@@ -88,7 +97,7 @@ impl Task {
         match started {
             Ok(proxy) => Ok((container, proxy)),
             Err(failure) => {
-                self.remove(&container);
+                remove(&container);
                 Err(failure)
             }
         }
@@ -105,20 +114,21 @@ impl Task {
         let proxy = proxy.map(Proxy::for_this_process);
         let status = attend(&container, &signals, reception, proxy);
         if status.is_err() || !keep {
-            self.remove(&container);
+            remove(&container);
         }
         status
     }
+}
 
-    /// The container's status is known by now, so what fails here does not change the exit code.
-    fn remove(&self, container: &Container) {
-        if let Err(error) = container.delete(Delete::Force) {
-            tracing::warn!("{}", messages::not_removed(self.id.as_str(), &error));
-        }
+/// The container's status is known by now, so what fails here does not change the exit code.
+pub(super) fn remove(container: &Container) {
+    if let Err(error) = container.delete(Delete::Force) {
+        tracing::warn!("{}", messages::not_removed(container.id().as_str(), &error));
     }
 }
 
-fn attend(
+/// Serves a container in the foreground until its end.
+pub(super) fn attend(
     container: &Container,
     signals: &Inbox,
     reception: Option<Reception>,

@@ -21,6 +21,7 @@ const PACKAGES: &[&str] = &[
     "dbus-user-session",
     "libpam-systemd",
     "apparmor",
+    "criu",
     "crun",
     "iproute2",
     "kmod",

@@ -53,6 +53,11 @@ impl World {
             HostStep::Limit(_) | HostStep::Devices(_) | HostStep::DelegateCgroup { .. } => {
                 self.require(self.has_cgroup, Rule::CgroupExists)
             }
+            HostStep::StartCriu { .. } => {
+                self.require(self.claimed, Rule::Claimed);
+                self.require(!self.has_enter && !self.has_init, Rule::BornOnce);
+                self.has_init = true;
+            }
             HostStep::Clone { actor, flags, into_cgroup } => self.clone(*actor, *flags, *into_cgroup),
             _ => self.host_on_process(step),
         }
@@ -120,6 +125,19 @@ impl World {
             }
             HostStep::MoveNetDevice(_) => self.require(self.owns(libc::CLONE_NEWNET), Rule::OwnNetwork),
             HostStep::Record { .. } => self.recorded = true,
+            HostStep::RestoreNamespaces { .. } => {
+                self.require(self.in_cgroup, Rule::PlacedFirst);
+                self.root_attached = true;
+            }
+            HostStep::RestoreProcesses => {
+                self.require(self.has_root(), Rule::RootAttached);
+                self.pivoted = true;
+            }
+            HostStep::ResumeProcesses => {
+                self.require(self.pivoted, Rule::RootAttached);
+                self.require(self.recorded, Rule::Recorded);
+                self.executed = true;
+            }
             HostStep::RunHook { kind, .. } => self.hook(*kind),
             _ => {}
         }
