@@ -13,8 +13,8 @@ const MANAGERS: [&str; 8] =
 /// What the newer release has in packages of their own, or no longer in every system.
 const SPLIT: [&str; 4] = ["bsdutils", "docker-cli", "mount", "procps"];
 
-/// Which works on today's kernels in the newer release only.
-const CRIU: [&str; 1] = ["criu"];
+/// Works on today's kernels in the newer release only, and locks networks by iptables.
+const CRIU: [&str; 2] = ["criu", "iptables"];
 
 /// A mirror may be behind; its lists are signed all the same.
 const STALE: &str = "--aptopt=Acquire::Check-Valid-Until \"false\"";

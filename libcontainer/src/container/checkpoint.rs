@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rustix::fd::{AsRawFd, OwnedFd};
-use rustix::fs::{Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat, stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat, stat, statat};
 use rustix::process::geteuid;
 
 use super::criu_options::CheckpointOptions;
@@ -73,8 +73,10 @@ fn dump(
     config: &Config,
     init: &Process,
 ) -> Result<()> {
-    check_parent(&options)?;
     let files = options.settings.open(true)?;
+    if let Some(parent) = &options.parent {
+        check_parent(&files.images, parent)?;
+    }
     let mut request = criu::Options {
         settings: options.settings,
         images: files.images.as_raw_fd(),
@@ -101,17 +103,16 @@ fn dump(
 }
 
 /// criu looks for it from the folder of the images, and would dump all without a word if there were nothing.
-fn check_parent(options: &CheckpointOptions) -> Result<()> {
-    let Some(parent) = &options.parent else { return Ok(()) };
+fn check_parent(images: &OwnedFd, parent: &str) -> Result<()> {
     let refused = |message| Err(Error::new(ErrorKind::InvalidOption, message));
     if Path::new(parent).is_absolute() {
         return refused(format!("parent-path {parent} must be relative to the image-path"));
     }
-    let folder = options.settings.images.join(parent);
-    match stat(&folder) {
-        Ok(_) if folder.is_dir() => Ok(()),
-        Ok(_) => refused(format!("parent-path {}: not a directory", folder.display())),
-        Err(errno) => Err(Error::os(format_args!("parent-path {}", folder.display()), errno)),
+    let stat = statat(images, parent, AtFlags::empty())
+        .map_err(|errno| Error::os(format_args!("parent-path {parent}, from the image-path"), errno))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => Ok(()),
+        _ => refused(format!("parent-path {parent}: not a directory")),
     }
 }
 
@@ -179,7 +180,6 @@ fn resolved(root: &OwnedFd, path: &str) -> Result<String> {
 }
 
 fn is_file(root: &OwnedFd, path: &str) -> bool {
-    let kind =
-        open_in(root, path).and_then(fstat).map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
-    kind.is_ok_and(|kind| kind != rustix::fs::FileType::Directory)
+    let kind = open_in(root, path).and_then(fstat).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    kind.is_ok_and(|kind| kind != FileType::Directory)
 }

@@ -24,6 +24,7 @@ const PACKAGES: &[&str] = &[
     "criu",
     "crun",
     "iproute2",
+    "iptables",
     "kmod",
     "numactl",
     "passwd",
