@@ -5,7 +5,7 @@ use libc::{
 };
 
 use crate::program::{CText, Program};
-use crate::{Fault, Result, resolve, slot, sys};
+use crate::{Fault, Result, null, resolve, slot, sys};
 
 /// Drops what is not in `keep`; the kernel knows capabilities 0 to `last`.
 pub(crate) fn bounding(keep: u64, last: u8) -> Result<()> {
@@ -33,27 +33,17 @@ pub(crate) fn streams(program: &Program<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Major and minor number of `/dev/null`.
-const NULL: (u32, u32) = (1, 3);
-
 /// Opens the container's null device in place of the host's on the standard streams, as far as it has one.
 pub(crate) fn null_streams(program: &Program<'_>) -> Result<()> {
-    let is_null = |fd| {
-        let stat = sys::stat(fd, CText::literal(c""), 0);
-        stat.is_ok_and(|stat| stat.is(libc::S_IFCHR) && stat.rdev == NULL)
-    };
+    let is_null = |fd| sys::stat(fd, CText::literal(c""), 0).is_ok_and(|stat| null::is(&stat));
     if !(0..3).any(is_null) {
         return Ok(());
     }
-    let root = program.slot(slot::ROOT)?;
-    let path = CText::literal(c"/dev/null");
-    // Opening a device may do something, so it must be the right one.
-    match resolve::open(root, path, libc::O_PATH) {
-        Ok(place) if is_null(place.fd()) => {}
-        Ok(_) | Err(Fault { errno: libc::ENOENT | libc::ENOTDIR, .. }) => return Ok(()),
-        Err(fault) => return Err(fault),
+    match null::find(program) {
+        Err(Fault { errno: libc::ENOENT | libc::ENOTDIR | libc::ENODEV, .. }) => return Ok(()),
+        found => drop(found?),
     }
-    let null = resolve::open(root, path, libc::O_RDWR)?;
+    let null = resolve::open(program.slot(slot::ROOT)?, null::PATH, libc::O_RDWR)?;
     (0..3).filter(|fd| is_null(*fd)).try_for_each(|fd| sys::dup_to(null.fd(), fd))
 }
 
@@ -63,7 +53,7 @@ pub(crate) fn null_streams(program: &Program<'_>) -> Result<()> {
 pub(crate) fn own_streams(uid: u32) -> Result<()> {
     for fd in 0..3 {
         let Ok(stat) = sys::stat(fd, CText::literal(c""), 0) else { continue };
-        if stat.uid == uid || stat.is(libc::S_IFCHR) && stat.rdev == NULL {
+        if stat.uid == uid || null::is(&stat) {
             continue;
         }
         match sys::fchown(fd, uid, u32::MAX) {

@@ -21,6 +21,7 @@ mod ids;
 mod link;
 mod mask;
 mod mount;
+mod null;
 pub mod op;
 mod output;
 mod passwd;

@@ -3,15 +3,12 @@
 use libc::O_PATH;
 
 use crate::attr::{self, MountAttr};
-use crate::op::Op;
 use crate::program::{CText, Program, Text};
 use crate::resolve;
 use crate::slot::{EMPTY, NULL, ROOT, Slot};
 use crate::sys::{self, Handle};
-use crate::{Fault, Result, mount};
+use crate::{Fault, Result, mount, null};
 
-/// Major and minor of `/dev/null`.
-const NULL_DEVICE: (u32, u32) = (1, 3);
 const CLONE: u32 = libc::OPEN_TREE_CLONE;
 const THIS: CText<'static> = CText::literal(c"");
 
@@ -51,14 +48,8 @@ fn empty_folder(program: &Program<'_>, options: Text) -> Result<Handle> {
     sys::fsmount(fs.fd(), attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC)
 }
 
-/// The container's own `/dev/null`, which an image may have replaced by anything: only the device number tells.
 fn null_device(program: &Program<'_>) -> Result<Handle> {
-    let null = resolve::open(program.slot(ROOT)?, CText::literal(c"/dev/null"), O_PATH)?;
-    let found = sys::stat(null.fd(), THIS, 0)?;
-    if !found.is(libc::S_IFCHR) || found.rdev != NULL_DEVICE {
-        return Err(Fault { op: Op::Verify, errno: libc::ENODEV });
-    }
-    sys::open_tree(null.fd(), THIS, CLONE)
+    sys::open_tree(null::find(program)?.fd(), THIS, CLONE)
 }
 
 pub(crate) fn read_only(program: &Program<'_>, path: Text) -> Result<()> {
