@@ -6,6 +6,7 @@
 mod build;
 mod cgroups;
 mod describe;
+mod describe_host;
 mod describe_scope;
 mod describe_tree;
 mod devices;
