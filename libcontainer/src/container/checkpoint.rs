@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rustix::fd::{AsRawFd, OwnedFd};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat, stat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, stat, statat};
 use rustix::process::geteuid;
 
 use super::criu_options::CheckpointOptions;
@@ -12,7 +12,7 @@ use super::record::Stored;
 use super::store::PATIENCE;
 use super::{Container, Delete, Status, cgroups};
 use crate::criu::{self, Checkpoint, Descriptors, EXTERNAL_NETWORK, EXTERNAL_PIDS};
-use crate::planner::{cgroup_places, notify, restore};
+use crate::planner::{cgroup_places, lends_cgroups, notify, restore};
 use crate::spec::{Config, Membership, MountKind};
 use crate::sys::pidfd::Process;
 use crate::sys::procfs::Procfs;
@@ -140,6 +140,7 @@ fn external_namespaces(config: &Config, init: &Process) -> Result<Vec<String>> {
 /// Mounts that are not the container's own: places in it, and names by which a restore finds them.
 fn external_mounts(config: &Config, init: &Process) -> Result<Vec<(String, String)>> {
     let root = init.root()?;
+    let nested = crate::facts::is_nested();
     let mut mounts = Vec::new();
     let mut outside = |path: String| mounts.push((path.clone(), path));
     for mount in &config.mounts {
@@ -147,7 +148,7 @@ fn external_mounts(config: &Config, init: &Process) -> Result<Vec<(String, Strin
             MountKind::Bind { .. } => outside(resolved(&root, &mount.target())?),
             MountKind::Cgroup if config.namespaces.cgroup.membership == Membership::Host => {
                 let layout = cgroup::detect(cgroup::Want::needed(None))?;
-                if !layout.v1.is_empty() || config.namespaces.user.membership != Membership::Host {
+                if lends_cgroups(&config.namespaces, &layout, nested) {
                     cgroup_places(&layout, &mount.destination).into_iter().for_each(&mut outside);
                 }
             }
@@ -155,7 +156,6 @@ fn external_mounts(config: &Config, init: &Process) -> Result<Vec<(String, Strin
         }
     }
     outside(notify::TARGET.into());
-    let nested = crate::facts::is_nested();
     config.devices_to_bind(nested).into_iter().for_each(|node| outside(node.device.path));
     for path in &config.masked_paths {
         if is_file(&root, path) {
@@ -174,7 +174,8 @@ fn open_in(root: &OwnedFd, path: &str) -> rustix::io::Result<OwnedFd> {
 /// was.
 fn resolved(root: &OwnedFd, path: &str) -> Result<String> {
     let Ok(place) = open_in(root, path) else { return Ok(path.to_owned()) };
-    let name = readlinkat(Procfs::open()?, format!("self/fd/{}", place.as_raw_fd()), Vec::new())
+    let name = Procfs::open()?
+        .name_of_own(place.as_raw_fd())
         .map_err(|errno| Error::os(format_args!("find {path} in the container"), errno))?;
     Ok(name.to_string_lossy().into_owned())
 }

@@ -11,7 +11,7 @@ use libcontainer_init::attr::MountAttr;
 use libcontainer_init::program::CText;
 use libcontainer_init::{Slot, place, slot, sys};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags, open, readlinkat};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -53,7 +53,7 @@ impl Engine<'_> {
         let trees = self.prepared_trees(targets)?;
         let restoration = self.restoration()?;
         let mut options = restoration.options.clone();
-        options.root = text(root)?;
+        options.root = utf8(root)?;
         let (inherited, joined) = self.namespaces()?;
         options.joined = joined;
         let fds: Vec<BorrowedFd<'_>> = inherited.iter().map(|(_, fd)| *fd).collect();
@@ -148,11 +148,7 @@ impl Engine<'_> {
 
     /// Copies of the root and the sources of binds, which were opened among the host's mounts.
     fn prepared_trees(&mut self, targets: &[Target]) -> Result<Trees> {
-        let root = |engine: &Self| {
-            let root = engine.launch.handles.root.as_ref().ok_or(Fault::Call("open", Errno::BADF))?;
-            private(trees::copy(root.as_fd(), true)?)
-        };
-        let roots = [root(self)?, root(self)?];
+        let (rehearsal, root) = (self.root_tree()?, self.root_tree()?);
         let mut binds = BTreeMap::new();
         for index in targets.iter().filter(|target| target.made).filter_map(|target| target.index) {
             if let Some(source) = self.launch.handles.sources.remove(&index) {
@@ -163,8 +159,12 @@ impl Engine<'_> {
                 binds.insert(index, private(tree)?);
             }
         }
-        let [rehearsal, root] = roots;
         Ok(Trees { rehearsal, root, binds })
+    }
+
+    fn root_tree(&self) -> Result<OwnedFd> {
+        let root = self.launch.handles.root.as_ref().ok_or(Fault::Call("open", Errno::BADF))?;
+        private(trees::copy(root.as_fd(), true)?)
     }
 }
 
@@ -256,18 +256,13 @@ fn make(root: &OwnedFd, at: &Path, trees: &Trees, target: &Target) -> crate::Res
     let found = CText::new(path.as_bytes_with_nul())
         .and_then(|path| place(root.as_raw_fd(), path, target.file))
         .map_err(|fault| failed(Errno::from_raw_os_error(fault.errno)))?;
-    let name = format!("thread-self/fd/{}", found.fd());
-    let name = readlinkat(Procfs::open()?, name, Vec::new()).map_err(failed)?;
+    let name = Procfs::open()?.name_of_own(found.fd()).map_err(failed)?;
     if let Some(tree) = target.index.and_then(|index| trees.binds.get(&index)) {
         let found = super::clone::owned(found);
         attach(tree, found.as_fd()).map_err(failed)?;
     }
     let below = name.to_str().ok().and_then(|name| Path::new(name).strip_prefix(at).ok());
     below.map(|below| format!("/{}", below.display())).ok_or_else(|| failed(Errno::XDEV))
-}
-
-fn text(path: &Path) -> Result<String> {
-    Ok(utf8(path)?)
 }
 
 /// criu's protocol has no other text.

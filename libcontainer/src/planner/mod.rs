@@ -54,7 +54,7 @@ pub use rule::{Rule, Violation};
 pub use verify::verify;
 
 pub(crate) use hooks::HookState;
-pub(crate) use mounts::cgroup_places;
+pub(crate) use mounts::{cgroup_places, lends_cgroups};
 pub(crate) use taken::changes;
 
 use std::path::PathBuf;

@@ -13,7 +13,7 @@ use super::{filesystems, host_made, host_mounts, mount_ids, selinux};
 use crate::cgroup::{Hierarchy, Layout, Placement};
 use crate::error::describe_errno;
 use crate::facts::PathFact;
-use crate::spec::{Attributes, Membership, Mount, MountKind, attr};
+use crate::spec::{Attributes, Membership, Mount, MountKind, Namespaces, attr};
 use crate::{Error, ErrorKind, Result};
 
 /// Where every host has them. They are shown as they are to a container that has none of its own.
@@ -52,10 +52,7 @@ fn early(build: &Build<'_>) -> usize {
 fn makes(build: &Build<'_>, mount: &Mount) -> bool {
     match mount.kind {
         MountKind::Filesystem { .. } => !host_made::is(build, mount),
-        MountKind::Cgroup => {
-            !is_lent(build)
-                || (!build.request.facts.cgroup.v1.is_empty() && !build.request.facts.cgroup_denied)
-        }
+        MountKind::Cgroup => !is_one_tree(build),
         MountKind::Bind { .. } | MountKind::Remount { .. } => false,
     }
 }
@@ -206,7 +203,7 @@ fn cgroup(build: &mut Build<'_>, mount: &Mount, trees: impl Iterator<Item = Tree
     let mut trees = trees;
     let layout = &build.request.facts.cgroup;
     let has_namespace = !is_lent(build);
-    if !has_namespace && (layout.v1.is_empty() || build.request.facts.cgroup_denied) {
+    if is_one_tree(build) {
         return lent_dir(build, mount, trees.next(), &mount.destination);
     }
     if layout.v1.is_empty() {
@@ -217,20 +214,12 @@ fn cgroup(build: &mut Build<'_>, mount: &Mount, trees: impl Iterator<Item = Tree
     let label = label.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
     let options: Vec<_> = [("mode", Some("755"))].into_iter().chain(label).collect();
     filesystem(build, mount, &mount.destination, "tmpfs", &options, writable);
-    for hierarchy in &layout.v1 {
-        let place = format!("{}/{}", mount.destination, name(hierarchy));
-        if has_namespace {
-            hierarchy_mount(build, mount, hierarchy, &place);
-        } else {
-            lent_dir(build, mount, trees.next(), &place);
-        }
-    }
-    if layout.v2.is_some() {
-        let place = format!("{}/unified", mount.destination);
-        if has_namespace {
-            filesystem(build, mount, &place, "cgroup2", &[], now(mount));
-        } else {
-            lent_dir(build, mount, trees.next(), &place);
+    let hierarchies = layout.v1.iter().map(Some).chain(std::iter::repeat(None));
+    for (hierarchy, place) in hierarchies.zip(cgroup_places(layout, &mount.destination)) {
+        match hierarchy {
+            _ if !has_namespace => lent_dir(build, mount, trees.next(), &place),
+            Some(hierarchy) => hierarchy_mount(build, mount, hierarchy, &place),
+            None => filesystem(build, mount, &place, "cgroup2", &[], now(mount)),
         }
     }
     links(build, mount);
@@ -311,11 +300,19 @@ fn name(hierarchy: &Hierarchy) -> String {
     name.unwrap_or_else(|| hierarchy.controllers.join(","))
 }
 
-/// Whether the container's own cgroups are bound instead of mounting their hierarchies.
 fn is_lent(build: &Build<'_>) -> bool {
-    let namespaces = &build.request.config.namespaces;
     let facts = build.request.facts;
-    let is_v1 = !facts.cgroup.v1.is_empty();
+    lends_cgroups(&build.request.config.namespaces, &facts.cgroup, facts.nested_user)
+}
+
+/// Whether what is lent is one tree, not one of each hierarchy in a file system of `Init`'s.
+fn is_one_tree(build: &Build<'_>) -> bool {
+    let facts = build.request.facts;
+    is_lent(build) && (facts.cgroup.v1.is_empty() || facts.cgroup_denied)
+}
+
+/// Whether the container's own cgroups are bound instead of mounting their hierarchies.
+pub(crate) fn lends_cgroups(namespaces: &Namespaces, layout: &Layout, nested_user: bool) -> bool {
     namespaces.cgroup.membership == Membership::Host
-        && (is_v1 || facts.nested_user || namespaces.user.membership != Membership::Host)
+        && (!layout.v1.is_empty() || nested_user || namespaces.user.membership != Membership::Host)
 }

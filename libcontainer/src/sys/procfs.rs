@@ -1,7 +1,11 @@
 //! `/proc`, through a handle that is known to be a procfs.
 
+use std::ffi::CString;
+
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstat, fstatfs, open, openat2};
+use rustix::fs::{
+    CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstat, fstatfs, open, openat2, readlinkat,
+};
 use rustix::io::{self, Errno};
 use rustix::process::Pid;
 
@@ -61,6 +65,13 @@ impl Procfs {
             Err(Errno::NOENT | Errno::SRCH) => Ok(None),
             Err(errno) => Err(Error::os(format_args!("read /proc/{path}"), errno)),
         }
+    }
+}
+
+impl Procfs {
+    /// The name that the kernel gives the file behind a descriptor of this thread.
+    pub(crate) fn name_of_own(&self, fd: i32) -> io::Result<CString> {
+        readlinkat(&self.0, format!("thread-self/fd/{fd}"), Vec::new())
     }
 }
 

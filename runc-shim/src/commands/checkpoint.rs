@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 
 use libcontainer::CheckpointOptions;
 
+use super::creation::not_empty;
 use super::criu::{Common, criu_options, with_common};
 use super::{Command, Context};
 use crate::cli::Arguments;
@@ -51,7 +52,7 @@ fn checkpoint(context: &Context, arguments: &mut Arguments) -> Result<u8, Failur
 impl Dump {
     fn option(&mut self, flag: &str, arguments: &mut Arguments) -> Result<bool, Failure> {
         match flag {
-            "--parent-path" => self.parent = Some(arguments.text()?).filter(|path| !path.is_empty()),
+            "--parent-path" => self.parent = not_empty(arguments.text()?),
             "--leave-running" => self.leave_running = arguments.switch()?,
             "--pre-dump" => self.pre_dump = arguments.switch()?,
             "--tcp-skip-in-flight" => self.tcp_skip_in_flight = arguments.switch()?,

@@ -123,8 +123,8 @@ fn listening_for(count: &OsStr, pid: Option<&OsStr>, own: u32) -> u32 {
     number(count).filter(|_| for_us).unwrap_or_default()
 }
 
-pub(super) fn not_empty(path: PathBuf) -> Option<PathBuf> {
-    Some(path).filter(|path| !path.as_os_str().is_empty())
+pub(super) fn not_empty<T: AsRef<OsStr>>(value: T) -> Option<T> {
+    Some(value).filter(|value| !value.as_ref().is_empty())
 }
 
 pub(super) fn count(flag: &str, text: &str) -> Result<u32, Failure> {

@@ -95,10 +95,8 @@ impl Restore {
             "--detach" | "-d" => self.detach = arguments.switch()?,
             "--no-subreaper" => self.no_subreaper = arguments.switch()?,
             "--no-pivot" => drop(arguments.switch()?),
-            "--lsm-profile" => self.lsm_profile = Some(arguments.text()?).filter(|text| !text.is_empty()),
-            "--lsm-mount-context" => {
-                self.lsm_mount_context = Some(arguments.text()?).filter(|text| !text.is_empty());
-            }
+            "--lsm-profile" => self.lsm_profile = not_empty(arguments.text()?),
+            "--lsm-mount-context" => self.lsm_mount_context = not_empty(arguments.text()?),
             _ => return self.common.option(flag, arguments),
         }
         Ok(true)
