@@ -197,7 +197,8 @@ on_hosts! {
 #[test]
 fn the_null_device_on_a_stream_is_the_containers() {
     let sandbox = Sandbox::new();
-    let container = sandbox.started(&["pause"], |_| {});
+    let mut container = sandbox.started(&["pause"], |_| {});
+    assert_eq!(container.line(), "ready");
     let inside = fs::metadata(container.proc("root/dev/null")).unwrap();
     let stream = fs::metadata(container.proc("fd/0")).unwrap();
     assert_eq!((stream.dev(), stream.ino()), (inside.dev(), inside.ino()));

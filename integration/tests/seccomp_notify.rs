@@ -212,7 +212,8 @@ fn a_program_of_exec_has_a_listener_of_its_own() {
     let first = Console::listen(sandbox.path());
     let path = first.path().to_owned();
     let init = agent(first, Answer::Continue);
-    let container = sandbox.started(&["pause"], |config| notify(config, &["getppid"], &path));
+    let mut container = sandbox.started(&["pause"], |config| notify(config, &["getppid"], &path));
+    assert_eq!(container.line(), "ready");
     std::fs::remove_file(&path).unwrap();
     let program = agent(Console::listen(sandbox.path()), Answer::Errno(80));
     let output = sandbox.command(&["exec", "ID", "/probe", "try", "syscall", "getppid"]).success();

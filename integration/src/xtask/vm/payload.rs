@@ -1,7 +1,8 @@
 //! The second disk of a run: the programs, what they read, and the script that runs them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,6 +20,10 @@ pub(super) const DONE: &str = "vm: done";
 
 /// Begins the line that says how a program ended: its name and exit code follow.
 pub(super) const ENDED: &str = "vm: ended: ";
+
+/// CRIU without hardware breakpoints. For each the kernel rewrites its scheduler, and with two processors QEMU 7.2 now and
+/// then executes what was there before, which is the kernel's end.
+const CRIU: &str = "#!/bin/sh\nexport CRIU_FAULT=130\nexec /usr/sbin/criu \"$@\"\n";
 
 /// What tests need.
 pub struct Binaries<'a> {
@@ -55,6 +60,10 @@ impl Work<'_> {
             // What debuggers need is most of a test program.
             capture(Command::new("strip").arg("--strip-debug").arg("-o").arg(bin.join(name)).arg(from))?;
         }
+        let criu = bin.join("criu");
+        fs::write(&criu, CRIU)
+            .and_then(|()| fs::set_permissions(&criu, Permissions::from_mode(0o755)))
+            .map_err(Error::io(format!("cannot make {}", criu.display())))?;
         let suite = root.join("workspace/suite");
         fs::create_dir_all(&suite).map_err(Error::io(format!("cannot make {}", suite.display())))?;
         // Where it is not to be had, the tests that want it say so.
@@ -75,7 +84,7 @@ impl Work<'_> {
              mkdir -p \"$workspace\" && mount --bind /mnt/workspace \"$workspace\"\n\
              cd \"$workspace/integration\"\n\
              export HOME=/root TMPDIR=/var/tmp RUNC_SHIM=\"$workspace/bin/runc-shim\" PROBE=\"$workspace/bin/probe\"\n\
-             export SUITE=\"$workspace/suite\"\n"
+             export SUITE=\"$workspace/suite\" CRIU=\"$workspace/bin/criu\"\n"
         );
         for (program, tests) in self.tests {
             let (name, file, path) = (program.name(), program.file_name(), program.path().display());
