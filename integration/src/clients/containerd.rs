@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::engine::{contains, expect, same};
 use super::stage::{Inventory, Output, Stage, tail, wait_until};
+use super::systemd::{self, Cgroups};
 use super::{Check, Driver, Options, Report, Runtime, Setup, judge, major, readme};
 use crate::xtask::{Error, Result};
 
@@ -46,6 +47,8 @@ const CHECKS: &[Check<Ctr>] = &[
     Check { name: "the daemon is killed and started again", run: daemon_killed },
 ];
 
+const ON_SYSTEMD: &[Check<Ctr>] = &[Check { name: "systemd: a scope while it lives", run: scope }];
+
 /// `ctr` with one runtime.
 struct Ctr {
     stage: Arc<Stage>,
@@ -74,9 +77,13 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
         })
     });
     let [control, ours] = ctrs;
-    let report = judge(stage, &[control?, ours?], CHECKS, options);
+    let ctrs = [control?, ours?];
+    let mut report = judge(stage, &ctrs, CHECKS, options)?;
+    if stage.cgroups() == Cgroups::Systemd {
+        report.add(judge(stage, &ctrs, ON_SYSTEMD, options)?);
+    }
     drop(daemon);
-    report
+    Ok(report)
 }
 
 /// The part of the configuration that names runtimes, of the containerd that the stage has.
@@ -122,8 +129,10 @@ impl Ctr {
     /// The words of `ctr run` of a shell script.
     fn run_words(&self, flags: &[&str], name: &str, script: &str) -> Vec<String> {
         let binary = self.runtime.path.display().to_string();
-        let cgroup = format!("/{}/{name}", self.stage.cgroup());
-        let head = ["ctr", "run", "--runc-binary", &binary, "--cgroup", &cgroup];
+        let cgroups = self.stage.cgroups();
+        let cgroup = cgroups.path(self.stage.cgroup(), name);
+        let by_systemd: &[&str] = if cgroups == Cgroups::Systemd { &["--runc-systemd-cgroup"] } else { &[] };
+        let head = [&["ctr", "run", "--runc-binary", &binary, "--cgroup", &cgroup], by_systemd].concat();
         let path = ["--env", "PATH=/bin", "--rootfs"];
         let tail = [&self.rootfs, name, "/bin/sh", "-c", script];
         head.iter().chain(flags).chain(&path).chain(&tail).map(|word| (*word).to_owned()).collect()
@@ -323,6 +332,17 @@ fn limits(ctr: &Ctr) -> Result<()> {
     same("limits", &ctr.script(&flags, LIMITS)?, "67108864\n50000")
 }
 
+fn scope(ctr: &Ctr) -> Result<()> {
+    let name = ctr.start(&["--memory-limit", "67108864"])?;
+    let processes = ctr.ok(&["tasks", "ps", &name])?;
+    let pid = processes.lines().nth(1).and_then(|line| line.split_whitespace().next()).unwrap_or_default();
+    let unit = systemd::scope(&ctr.stage, pid)?;
+    same("unit", &unit, &format!("ctr-{name}.scope"))?;
+    systemd::has_limit(&ctr.stage, &unit, "67108864")?;
+    ctr.remove(&name)?;
+    systemd::is_gone(&ctr.stage, &unit)
+}
+
 fn out_of_memory(ctr: &Ctr) -> Result<()> {
     expect(137, ctr.run(&["--memory-limit", "16777216"], "exec tail /dev/zero", "")?).map(drop)
 }
@@ -345,7 +365,7 @@ fn user_namespace(ctr: &Ctr) -> Result<()> {
     for (pointer, value) in [
         ("/linux/uidMappings", &map),
         ("/linux/gidMappings", &map),
-        ("/linux/cgroupsPath", &json!(format!("/{}/{name}", ctr.stage.cgroup()))),
+        ("/linux/cgroupsPath", &json!(ctr.stage.cgroups().path(ctr.stage.cgroup(), &name))),
         ("/root/path", &json!(ctr.rootfs)),
         ("/process/args", &json!(["/bin/sh", "-c", "tr -s ' ' </proc/self/uid_map; id -u"])),
         ("/process/env", &json!(["PATH=/bin"])),

@@ -41,7 +41,7 @@ impl Engine {
     /// The stage must be as it is without containers.
     pub(super) fn new(stage: &Arc<Stage>, runtime: &Runtime, calling: Calling) -> Result<Self> {
         let Calling { program, mut flags, root, log } = calling;
-        let parent = format!("/{}", stage.cgroup());
+        let parent = stage.cgroup_parent();
         flags.extend(["--cgroup-parent", &parent, "--network", "none"].map(str::to_owned));
         let empty = stage.inventory(&[])?;
         Ok(Self {

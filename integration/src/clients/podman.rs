@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::engine::{Calling, Engine, IMAGE, contains, expect, same};
 use super::stage::{Stage, wait_until};
+use super::systemd::{self, Cgroups};
 use super::{Check, Options, Report, Setup, basics, isolation, judge, limits, living, major, readme};
 use crate::harness::{cgroups_named, criu_path};
 use crate::xtask::{Error, Result};
@@ -40,7 +41,7 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
             "--runtime",
             runtime,
             "--cgroup-manager",
-            "cgroupfs",
+            stage.cgroups().manager(),
             "--events-backend",
             "file",
         ];
@@ -59,6 +60,9 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     let mut report = Report::default();
     for checks in [basics::CHECKS, living::CHECKS, limits::CHECKS, isolation::CHECKS, CHECKS] {
         report.add(judge(stage, &engines, checks, options)?);
+    }
+    if stage.cgroups() == Cgroups::Systemd {
+        report.add(judge(stage, &engines, systemd::CHECKS, options)?);
     }
     if major(stage, "podman")? > 4 {
         report.add(judge(stage, &engines, NEWER, options)?);
@@ -135,7 +139,7 @@ fn descriptor(engine: &Engine) -> Result<()> {
 
 fn pods(engine: &Engine) -> Result<()> {
     let (pod, name) = (engine.name(), engine.name());
-    let parent = format!("/{}", engine.stage.cgroup());
+    let parent = engine.stage.cgroup_parent();
     let id = engine.ok(&["pod", "create", "--infra=false", "--cgroup-parent", &parent, "--name", &pod])?;
     engine.ok(&["run", "-d", "--pod", &pod, "--network", "none", "--name", &name, IMAGE, "sleep", "1000"])?;
     engine.ok(&["exec", &name, "true"])?;

@@ -3,16 +3,17 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
+use super::systemd::Cgroups;
 use crate::harness::cgroups_named;
 use crate::xtask::process::line;
 use crate::xtask::{Error, Result, workspace};
@@ -32,7 +33,10 @@ pub(super) struct Stage {
     holder: Child,
     /// The stage's first process, as this host sees it.
     init: u32,
+    /// The namespace by which processes of the stage are known.
+    identity: PathBuf,
     name: String,
+    cgroups: Cgroups,
     /// What the cgroup of its containers is called.
     cgroup: String,
     folder: TempDir,
@@ -60,7 +64,7 @@ pub(super) type Inventory = Vec<String>;
 
 impl Stage {
     /// Makes the stage, with the root file system at `root`.
-    pub(super) fn open(name: &str, root: &Path) -> Result<Self> {
+    pub(super) fn open(name: &str, root: &Path, cgroups: Cgroups) -> Result<Self> {
         let mut holder = Command::new("setpriv");
         // Ends with the thread that makes it.
         holder.args([
@@ -70,17 +74,21 @@ impl Stage {
             "--mount",
             "--propagation",
             "private",
-            "--pid",
-            "--fork",
+            "--net",
+            "--ipc",
+            "--uts",
         ]);
-        holder.args(["--kill-child", "--mount-proc", "--net", "--ipc", "--uts"]);
-        holder.arg(workspace().join("fixtures/clients/stage.sh"));
+        if cgroups == Cgroups::Direct {
+            holder.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+        }
+        holder.env("KEPT", cgroups.kept_in_run()).arg(workspace().join("fixtures/clients/stage.sh"));
         holder.arg(root).arg(env::temp_dir()).args(PRIVATE).process_group(0);
         let holder = holder.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let holder = holder.map_err(Error::io("cannot start setpriv"))?;
         let folder = tempfile::tempdir().map_err(Error::io("cannot make a temporary folder"))?;
-        let cgroup = format!("clients-{name}-{}", process::id());
-        let mut stage = Self { holder, init: 0, name: name.to_owned(), cgroup, folder };
+        let cgroup = cgroups.name(&format!("clients-{name}-{}", process::id()));
+        let (init, identity) = (holder.id(), PathBuf::new());
+        let mut stage = Self { holder, init, identity, name: name.to_owned(), cgroups, cgroup, folder };
         let mut ready = String::new();
         if let Some(stdout) = stage.holder.stdout.take() {
             BufReader::new(stdout).read_line(&mut ready).map_err(Error::io("cannot read from a stage"))?;
@@ -88,7 +96,11 @@ impl Stage {
         if ready != "ready\n" {
             return Err(Error::NotMet("the stage does not come up; its errors are above".to_owned()));
         }
-        stage.init = child_of(stage.holder.id())?;
+        if cgroups == Cgroups::Direct {
+            stage.init = child_of(stage.holder.id())?;
+        }
+        stage.identity =
+            stage.namespace_of(&stage.init.to_string()).map_err(Error::io("the stage has ended"))?;
         Ok(stage)
     }
 
@@ -97,9 +109,19 @@ impl Stage {
         &self.name
     }
 
+    /// Who makes the containers' cgroups.
+    pub(super) fn cgroups(&self) -> Cgroups {
+        self.cgroups
+    }
+
     /// The name of the cgroup below which containers shall be.
     pub(super) fn cgroup(&self) -> &str {
         &self.cgroup
+    }
+
+    /// The same as managers are told.
+    pub(super) fn cgroup_parent(&self) -> String {
+        self.cgroups.parent(&self.cgroup)
     }
 
     /// A folder for files, which is the same inside and outside.
@@ -199,30 +221,46 @@ impl Stage {
 
     /// All but zombies, which their parents have only not looked at yet.
     fn processes(&self) -> Result<Vec<String>> {
-        let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
-        let mine = namespace(&self.init.to_string());
+        Ok(self.pids()?.iter().filter_map(|pid| name_of(pid)).collect())
+    }
+
+    fn pids(&self) -> Result<Vec<String>> {
         let all = fs::read_dir("/proc").map_err(Error::io("cannot read /proc"))?;
         let pids = all.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let pids = pids.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-        // Processes of containers are in namespaces of their own, and children of processes of the stage.
-        let inside = pids.filter(|pid| nested_in(pid, mine.as_deref()));
-        Ok(inside.filter_map(|pid| name_of(&pid)).collect())
+        Ok(pids.filter(|pid| self.has(pid)).collect())
     }
-}
 
-/// Whether a process is in the stage, or a descendant of one that is.
-fn nested_in(pid: &str, namespace: Option<&Path>) -> bool {
-    let mut pid = pid.to_owned();
-    loop {
-        if namespace.is_some() && fs::read_link(format!("/proc/{pid}/ns/pid")).ok().as_deref() == namespace {
-            return true;
+    /// Whether a process is in the stage, or a descendant of one that is: processes of containers are in namespaces of
+    /// their own.
+    fn has(&self, pid: &str) -> bool {
+        let mut pid = pid.to_owned();
+        loop {
+            if self.namespace_of(&pid).is_ok_and(|namespace| namespace == self.identity) {
+                return true;
+            }
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let parent = status.lines().find_map(|line| line.strip_prefix("PPid:\t"));
+            match parent {
+                Some("0") | None => return false,
+                Some(parent) => pid = parent.to_owned(),
+            }
         }
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:\t"));
-        match parent {
-            Some("0") | None => return false,
-            Some(parent) => pid = parent.to_owned(),
+    }
+
+    fn namespace_of(&self, pid: &str) -> io::Result<PathBuf> {
+        fs::read_link(format!("/proc/{pid}/ns/{}", self.cgroups.namespace()))
+    }
+
+    /// Where no pid namespace ends with its first process, one by one.
+    fn kill_all(&self) -> Result<bool> {
+        let running = self.pids()?.into_iter().filter(|pid| name_of(pid).is_some());
+        let pids: Vec<_> = running.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect();
+        for pid in &pids {
+            // It may have ended by itself.
+            let _ = kill_process(*pid, Signal::KILL);
         }
+        Ok(pids.is_empty())
     }
 }
 
@@ -267,6 +305,12 @@ impl Drop for Stage {
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.holder.wait();
+        if !self.identity.as_os_str().is_empty()
+            && let Err(error) = wait_until("no process is left", || self.kill_all())
+        {
+            eprintln!("{error}");
+        }
+        self.cgroups.release(&self.cgroup);
         for cgroup in cgroups_named(&self.cgroup).iter().rev() {
             // The last processes may not be gone yet.
             let gone = || Ok(fs::remove_dir(cgroup).is_ok() || !cgroup.exists());

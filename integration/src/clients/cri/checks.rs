@@ -8,6 +8,7 @@ use super::{Cri, code, start, text};
 use crate::clients::Check;
 use crate::clients::engine::{contains, expect, same};
 use crate::clients::stage::wait_until;
+use crate::clients::systemd;
 use crate::xtask::{Error, Result};
 
 pub(super) const CHECKS: &[Check<Cri>] = &[
@@ -22,6 +23,21 @@ pub(super) const CHECKS: &[Check<Cri>] = &[
     Check { name: "out of memory", run: out_of_memory },
     Check { name: "the daemon is killed and started again", run: daemon_killed },
 ];
+
+pub(super) const ON_SYSTEMD: &[Check<Cri>] = &[Check { name: "systemd: a scope while it lives", run: scope }];
+
+fn scope(cri: &Cri) -> Result<()> {
+    let pod = cri.pod()?;
+    let id = cri.start(&pod, "first", &json!({}))?;
+    let status = cri.call("ContainerStatus", &json!({ "container_id": id, "verbose": true }))?;
+    let info: Value = serde_json::from_str(&text(&status, "/info/info")?)
+        .map_err(Error::io("containerd's information is not JSON"))?;
+    let pid = info.pointer("/pid").map(Value::to_string).unwrap_or_default();
+    let unit = systemd::scope(&cri.stage, &pid)?;
+    same("unit", &unit, &format!("cri-containerd-{id}.scope"))?;
+    cri.remove(&pod.id)?;
+    systemd::is_gone(&cri.stage, &unit)
+}
 
 fn life(cri: &Cri) -> Result<()> {
     let pod = cri.pod()?;

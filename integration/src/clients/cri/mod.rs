@@ -13,6 +13,7 @@ use super::archive::{self, NAME};
 use super::containerd::{OLD_PLUGIN, log, plugin, start};
 use super::engine::{expect, same};
 use super::stage::{Inventory, Output, Stage, tail, wait_until};
+use super::systemd::Cgroups;
 use super::{Driver, Options, Report, Runtime, Setup, judge, readme};
 use crate::xtask::{Error, Result, workspace};
 
@@ -30,6 +31,16 @@ fn more_config(plugin: &str, networks: &str) -> String {
     };
     let network = format!("[plugins.'{plugin}'.cni]\nconf_dir = '{networks}'\nbin_dir = '{networks}/bin'\n");
     image + "restrict_oom_score_adj = true\n" + &network
+}
+
+/// The configuration with what README says of systemd, for runc as well.
+fn by_systemd(config: &str) -> String {
+    let lines = config.lines().map(|line| match line.strip_suffix(".runc]") {
+        Some(table) => format!("{table}.runc.options]\nSystemdCgroup = true\n{line}\n"),
+        None if line.starts_with("BinaryName") => format!("{line}\nSystemdCgroup = true\n"),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
 }
 
 /// Makes the folder of networks, and returns its path.
@@ -67,7 +78,10 @@ struct Pod {
 pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Result<Report> {
     let [_, ours] = &setup.runtimes;
     let plugin = plugin(stage)?;
-    let text = readme::snippet(plugin, &ours.path)? + &more_config(plugin, &make_networks(stage)?);
+    let mut text = readme::snippet(plugin, &ours.path)? + &more_config(plugin, &make_networks(stage)?);
+    if stage.cgroups() == Cgroups::Systemd {
+        text = by_systemd(&text);
+    }
     fs::write(stage.folder().join("config.toml"), text).map_err(Error::io("cannot write config.toml"))?;
     let daemon = start(stage)?;
     let image = archive::pack(&setup.image, stage.folder())?.display().to_string();
@@ -86,6 +100,9 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     let mut report = judge(stage, &cris, checks::CHECKS, options)?;
     if plugin != OLD_PLUGIN {
         report.add(judge(stage, &cris, newer::CHECKS, options)?);
+    }
+    if stage.cgroups() == Cgroups::Systemd {
+        report.add(judge(stage, &cris, checks::ON_SYSTEMD, options)?);
     }
     drop(daemon);
     Ok(report)
@@ -128,7 +145,7 @@ impl Cri {
         let config = json!({
             "metadata": { "name": name, "uid": name, "namespace": "default" },
             "log_directory": self.stage.folder().join(&name),
-            "linux": { "cgroup_parent": format!("/{}", self.stage.cgroup()), "security_context": context },
+            "linux": { "cgroup_parent": self.stage.cgroup_parent(), "security_context": context },
         });
         let request = json!({ "config": config, "runtime_handler": self.runtime.name });
         let id = text(&self.call("RunPodSandbox", &request)?, "/pod_sandbox_id")?;

@@ -46,7 +46,8 @@ rm "$root/tmp/runc-shim-test.cil"
 
 for unit in getty@.service serial-getty@.service systemd-pstore.service systemd-journal-flush.service \
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer \
-    e2scrub_reap.service systemd-tmpfiles-clean.timer; do
+    e2scrub_reap.service systemd-tmpfiles-clean.timer \
+    containerd.service docker.service docker.socket podman.service podman.socket podman-restart.service; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 

@@ -52,7 +52,10 @@ impl Work<'_> {
         for path in [bin.clone(), root.join("workspace/integration"), root.join("workspace/libcontainer")] {
             fs::create_dir_all(&path).map_err(Error::io(format!("cannot make {}", path.display())))?;
         }
-        capture(Command::new("cp").arg("-a").arg(workspace().join("fixtures")).arg(root.join("workspace")))?;
+        // README.md has the configurations of container managers.
+        for name in ["fixtures", "README.md"] {
+            capture(Command::new("cp").arg("-a").arg(workspace().join(name)).arg(root.join("workspace")))?;
+        }
         let programs = self.tests.keys().map(|program| (program.path(), program.file_name()));
         let binaries =
             [(self.binaries.shim, "runc-shim".to_owned()), (self.binaries.probe, "probe".to_owned())];
