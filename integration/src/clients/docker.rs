@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use super::engine::{Calling, Engine, IMAGE, contains, expect, same};
 use super::stage::{Stage, tail, wait_until};
-use super::systemd::{self, Cgroups};
-use super::{Check, Options, Report, Setup, basics, isolation, judge, limits, living, major, readme};
+use super::{Check, Options, Report, Setup, judge, major, of_engines, readme};
 use crate::xtask::{Error, Result};
 
 const CHECKS: &[Check<Engine>] = &[
@@ -47,11 +46,8 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     let [control, ours] = engines;
     let engines = [control?, ours?];
     let mut report = Report::default();
-    for checks in [basics::CHECKS, living::CHECKS, limits::CHECKS, isolation::CHECKS, CHECKS] {
+    for checks in of_engines(stage).into_iter().chain([CHECKS]) {
         report.add(judge(stage, &engines, checks, options)?);
-    }
-    if stage.cgroups() == Cgroups::Systemd {
-        report.add(judge(stage, &engines, systemd::CHECKS, options)?);
     }
     if major(stage, "dockerd")? > 20 {
         report.add(judge(stage, &engines, NEWER, options)?);

@@ -20,6 +20,9 @@ pub(super) const CHECKS: &[Check<Engine>] = &[
     Check { name: "namespaces of the host", run: of_host },
 ];
 
+pub(super) const BY_APPARMOR: &[Check<Engine>] =
+    &[Check { name: "AppArmor: the manager's profile", run: confined }];
+
 fn read_only(engine: &Engine) -> Result<()> {
     let script = "touch /no 2>/dev/null && echo written; touch /tmp/yes && stat -f -c %T /tmp";
     same("file system", &engine.script(&["--read-only", "--tmpfs", "/tmp"], script)?, "tmpfs")
@@ -76,6 +79,17 @@ fn security(engine: &Engine) -> Result<()> {
     let option = format!("seccomp={}", profile.display());
     let said = engine.script(&["--security-opt", &option], "mkdir /tmp/x 2>&1; true")?;
     contains("with a profile of its own", &said, "No space left on device")
+}
+
+/// The profile is the manager's own, which it loads before it asks for it. Programs that join have it too.
+fn confined(engine: &Engine) -> Result<()> {
+    let name = engine.start(&[])?;
+    for process in ["1", "self"] {
+        let profile = engine.ok(&["exec", &name, "cat", &format!("/proc/{process}/attr/current")])?;
+        contains("profile", &profile, "-default")?;
+        contains("profile", &profile, "(enforce)")?;
+    }
+    engine.remove(&name)
 }
 
 fn privileged(engine: &Engine) -> Result<()> {

@@ -12,6 +12,7 @@ mod docker;
 mod engine;
 mod image;
 mod isolation;
+mod judge;
 mod limits;
 mod living;
 mod podman;
@@ -24,13 +25,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
 
 use lexopt::prelude::*;
 
 use crate::xtask::{Error, Result, build, is_root, packages, workspace};
-use engine::expect;
+use engine::{Engine, expect};
 use image::Image;
+use judge::{Check, Driver, Report, judge};
 pub use release::Release;
 use stage::Stage;
 use systemd::Cgroups;
@@ -238,38 +239,6 @@ fn open_to_all(folder: &Path) -> Result<()> {
     fs::set_permissions(folder, open).map_err(Error::io("cannot change a mode"))
 }
 
-/// How many checks passed with ours, and the names of those that had to and did not.
-#[derive(Default)]
-struct Report {
-    passed: usize,
-    failed: Vec<String>,
-    /// Not judged, as runc does not pass it here either.
-    unjudged: Vec<String>,
-}
-
-impl Report {
-    fn add(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed.extend(other.failed);
-        self.unjudged.extend(other.unjudged);
-    }
-
-    fn summarise(self) -> Result<()> {
-        let Self { passed, failed, unjudged } = self;
-        println!("\n{passed} checks passed, {} failed, {} not judged.", failed.len(), unjudged.len());
-        if !unjudged.is_empty() {
-            println!("runc does not pass: {}", unjudged.join("; "));
-        }
-        if passed == 0 && failed.is_empty() {
-            return Err(Error::NotMet("nothing was checked".to_owned()));
-        }
-        if failed.is_empty() {
-            return Ok(());
-        }
-        Err(Error::NotMet(format!("failed: {}", failed.join("; "))))
-    }
-}
-
 fn drive(client: Client, release: Release, root: &Path, setup: &Setup, options: &Options) -> Result<Report> {
     let stage = Arc::new(Stage::open(&label(client, release), root, options.cgroups)?);
     println!("{}: {}", stage.name(), versions(&stage, client)?);
@@ -279,6 +248,19 @@ fn drive(client: Client, release: Release, root: &Path, setup: &Setup, options: 
         Client::Docker => docker::drive(&stage, setup, options),
         Client::Podman => podman::drive(&stage, setup, options),
     }
+}
+
+/// The checks that Docker and Podman have in common, those of them that this host can pass.
+fn of_engines(stage: &Stage) -> Vec<&'static [Check<Engine>]> {
+    let mut checks = vec![basics::CHECKS, living::CHECKS, limits::CHECKS, isolation::CHECKS];
+    if stage.cgroups() == Cgroups::Systemd {
+        checks.push(systemd::CHECKS);
+    }
+    let has_apparmor = fs::read_to_string("/sys/module/apparmor/parameters/enabled");
+    if has_apparmor.is_ok_and(|answer| answer.trim() == "Y") {
+        checks.push(isolation::BY_APPARMOR);
+    }
+    checks
 }
 
 /// The client's programs with their versions.
@@ -305,77 +287,6 @@ fn version_in(text: &str) -> &str {
     let mut words = text.split_whitespace();
     let version = words.find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
     version.unwrap_or_default().trim_end_matches(',')
-}
-
-/// A check by a name that says what it shows.
-struct Check<C> {
-    name: &'static str,
-    run: fn(&C) -> Result<()>,
-}
-
-/// What runs checks needs to know of a client that uses one runtime.
-trait Driver {
-    /// Removes all containers, whatever state they are in.
-    fn clean(&self) -> Result<()>;
-    /// Fails if something is left behind.
-    fn leaks(&self) -> Result<()>;
-    /// What is known to be wrong with the daemon.
-    fn log(&self) -> String;
-}
-
-/// Runs each check with the control and with ours, and prints a line for each.
-fn judge<C: Driver>(
-    stage: &Stage,
-    drivers: &[C; 2],
-    checks: &[Check<C>],
-    options: &Options,
-) -> Result<Report> {
-    let mut report = Report::default();
-    for check in checks.iter().filter(|check| options.wants(check.name)) {
-        let begin = Instant::now();
-        let title = format!("{}: {}", stage.name(), check.name);
-        let [runc, driver] = drivers;
-        let early = options.control_first().then(|| attempt(stage, runc, check));
-        let mut ours = attempt(stage, driver, check);
-        let control = early.or_else(|| ours.is_err().then(|| attempt(stage, runc, check)));
-        // Managers lose output and answers of their own, the more the busier the machine is.
-        if let (Some(Ok(())), Err(error)) = (&control, &ours) {
-            println!("once more: {title}, which gave: {error}");
-            ours = attempt(stage, driver, check);
-        }
-        let seconds = begin.elapsed().as_secs_f64();
-        let word = |result: &Result<()>| if result.is_ok() { "ok" } else { "FAILED" };
-        let (control_word, our_word) = (control.as_ref().map_or("-", word), word(&ours));
-        let mut line = format!("{title:60} runc {control_word:6}  ours {our_word:6} {seconds:5.1} s");
-        match (&control, &ours) {
-            (Some(Err(error)), _) => {
-                line.push_str(&format!("\nnot judged, for with runc: {error}"));
-                report.unjudged.push(title);
-            }
-            (_, Err(error)) => {
-                line.push_str(&format!("\n{error}"));
-                report.failed.push(title);
-            }
-            (_, Ok(())) => report.passed += 1,
-        }
-        println!("{line}");
-    }
-    Ok(report)
-}
-
-/// One check with one runtime, and whether it left something behind. Cleans up after a failure.
-fn attempt<C: Driver>(stage: &Stage, driver: &C, check: &Check<C>) -> Result<()> {
-    let result = (check.run)(driver).and_then(|()| driver.leaks());
-    result.map_err(|error| {
-        let log = driver.log();
-        let cleaned = driver.clean();
-        stage.sweep();
-        let cleaning = match cleaned.and_then(|()| driver.leaks()) {
-            Ok(()) => String::new(),
-            Err(error) => format!("\nafter cleaning up: {error}"),
-        };
-        Error::NotMet(format!("{error}\n{log}{cleaning}"))
-    })
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::engine::{Calling, Engine, IMAGE, contains, expect, same};
 use super::stage::{Stage, wait_until};
-use super::systemd::{self, Cgroups};
-use super::{Check, Options, Report, Setup, basics, isolation, judge, limits, living, major, readme};
+use super::{Check, Options, Report, Setup, judge, major, of_engines, readme};
 use crate::harness::{cgroups_named, criu_path};
 use crate::xtask::{Error, Result};
 
@@ -58,11 +57,8 @@ pub(super) fn drive(stage: &Arc<Stage>, setup: &Setup, options: &Options) -> Res
     let [control, ours] = engines;
     let engines = [control?, ours?];
     let mut report = Report::default();
-    for checks in [basics::CHECKS, living::CHECKS, limits::CHECKS, isolation::CHECKS, CHECKS] {
+    for checks in of_engines(stage).into_iter().chain([CHECKS]) {
         report.add(judge(stage, &engines, checks, options)?);
-    }
-    if stage.cgroups() == Cgroups::Systemd {
-        report.add(judge(stage, &engines, systemd::CHECKS, options)?);
     }
     if major(stage, "podman")? > 4 {
         report.add(judge(stage, &engines, NEWER, options)?);

@@ -78,12 +78,14 @@ impl Cgroups {
 }
 
 /// Those of the checks of all hosts that show what is different on this one.
-const OF_ALL: [&str; 7] = [
+const OF_ALL: [&str; 9] = [
+    "AppArmor",
     "a container through its life",
     "exec: streams",
     "limits: memory, processes",
     "limits: out of memory",
     "pause",
+    "privileged",
     "stats, changed limits",
     "update",
 ];
