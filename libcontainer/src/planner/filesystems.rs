@@ -5,7 +5,7 @@ use libcontainer_init::attr::MountAttr;
 use libcontainer_init::step::Filesystem;
 
 use super::build::Build;
-use super::mounts::{now, pointer, propagation};
+use super::mounts::{now, pointer, propagation, propagation_again};
 use super::{long_options, namespaces, selinux};
 use crate::Result;
 use crate::spec::{Mount, MountKind};
@@ -57,6 +57,9 @@ pub(super) fn plan(build: &mut Build<'_>, mount: &Mount) -> Result<()> {
     let fs = Filesystem { attributes: now(mount), target_mode, ..instance(build, fstype, &options) };
     let target = build.pool.text(mount.target());
     build.init_for(Step::Mount { fs, attr: propagation(mount), target, strict }, pointer(mount));
+    if let Some((attr, _)) = propagation_again(build, mount) {
+        build.init_for(Step::Attributes { target, attr, recursive: false }, pointer(mount));
+    }
     selinux::queues(build, mount, fstype);
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::{filesystems, host_made, host_mounts, mount_ids, selinux};
 use crate::cgroup::{Hierarchy, Layout, Placement};
 use crate::error::describe_errno;
 use crate::facts::PathFact;
-use crate::spec::{Attributes, Membership, Mount, MountKind, Namespaces, attr};
+use crate::spec::{Attributes, Membership, Mount, MountKind, Namespaces, Propagation, PropagationKind, attr};
 use crate::{Error, ErrorKind, Result};
 
 /// Where every host has them. They are shown as they are to a container that has none of its own.
@@ -151,7 +151,21 @@ pub(super) fn plan(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
 fn attach(build: &mut Build<'_>, mount: &Mount, tree: Option<Tree>, file: bool) {
     let target = build.pool.text(mount.target());
     let place = Place { target, file, strict: mount.is_at_kernel_folder() };
-    build.attach(tree, place, Some(pointer(mount)));
+    let tree = build.attach(tree, place, Some(pointer(mount)));
+    if let Some((attr, recursive)) = propagation_again(build, mount) {
+        build.init_for(Step::SetTree { tree, attr, recursive }, pointer(mount));
+    }
+}
+
+/// The propagation that `mount` asks for, and whether the mounts below have it too, if it may have to be set once more:
+/// what is attached below a shared mount becomes a shared one.
+pub(super) fn propagation_again(build: &Build<'_>, mount: &Mount) -> Option<(MountAttr, bool)> {
+    let config = build.request.config;
+    let is_shared = |propagation: Propagation| propagation.kind == PropagationKind::Shared;
+    let asked = mount.propagation.filter(|propagation| !is_shared(*propagation))?;
+    let mut earlier = config.mounts.iter().take(mount.index).filter_map(|earlier| earlier.propagation);
+    let applies = namespace_propagation(config) == libc::MS_SHARED || earlier.any(is_shared);
+    applies.then(|| (MountAttr { propagation: flag(asked.kind), ..MountAttr::default() }, asked.recursive))
 }
 
 /// Changes what is named and leaves the rest as it is, as mount(8) does: other flags of what is mounted there may be
