@@ -54,7 +54,7 @@ pub(super) fn plan(build: &mut Build<'_>, mount: &Mount) -> Result<()> {
         }
     };
     let target_mode = takes_target_mode(fstype, &options) && !strict;
-    let fs = Filesystem { attributes: now(mount), target_mode, ..instance(build, fstype, &options) };
+    let fs = Filesystem { attributes: now(build, mount), target_mode, ..instance(build, fstype, &options) };
     let target = build.pool.text(mount.target());
     build.init_for(Step::Mount { fs, attr: propagation(mount), target, strict }, pointer(mount));
     if let Some((attr, _)) = propagation_again(build, mount) {
@@ -69,7 +69,7 @@ fn text(build: &mut Build<'_>, mount: &Mount, fstype: &str, (source, options): (
     let source = build.pool.text(source);
     let options = build.pool.text(options);
     let target = build.pool.text(&mount.destination);
-    let flags = long_options::flags(now(mount));
+    let flags = long_options::flags(now(build, mount));
     build.init_for(Step::MountText { fstype, source, options, flags, target }, pointer(mount));
     let attr: MountAttr = propagation(mount);
     if !attr.is_empty() {
