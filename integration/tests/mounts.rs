@@ -433,6 +433,30 @@ fn hundreds_of_binds_need_no_more_descriptors_than_there_are() {
     }
 }
 
+#[test]
+fn too_few_descriptors_at_any_step_leave_nothing_behind() {
+    differs_from!("runc", "it ends in a panic");
+    let code = |limit: u32| {
+        let sandbox = Sandbox::new().after_shell(&format!("ulimit -n {limit}"));
+        let output = sandbox.run_probe(&["exit", "0"], |config| {
+            config["process"].as_object_mut().unwrap().remove("rlimits");
+            config.mount(json!({ "type": "tmpfs", "source": "all", "destination": "/tmp" }));
+            for number in 0..20 {
+                config.bind("/etc", &format!("/tmp/{number}"), &["rbind"]);
+            }
+        });
+        sandbox.assert_nothing_left();
+        let code = output.code();
+        if code != 0 {
+            output.fails_saying("EMFILE");
+        }
+        code
+    };
+    let codes: Vec<i32> = (10..75).map(code).collect();
+    assert!(codes.is_sorted_by(|one, next| one >= next), "{codes:?}");
+    assert_eq!((codes.first(), codes.last()), (Some(&1), Some(&0)), "{codes:?}");
+}
+
 on_hosts! {
     fn without_pivot_root_the_container_works_and_sees_no_more(host: Host) {
         let sandbox = Sandbox::on(host);

@@ -400,3 +400,34 @@ fn a_label_without_selinux_is_warned_of() {
         assert!(output.stderr().contains("/linux/mountLabel"), "{}", output.stderr());
     }
 }
+
+#[test]
+fn a_read_only_tmpfs_takes_the_places_of_what_is_mounted_in_it() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.file("volume")).unwrap();
+    for (options, user) in [(&["ro"][..], false), (&["ro"], true), (&["ro", "tmpcopyup"], false)] {
+        let attempts =
+            ["create", "/tmp/made", "--", "create", "/tmp/folder/made", "--", "list", "/tmp/volume"];
+        let errnos = sandbox.attempt(&attempts, |config| {
+            if user {
+                config.user_namespace(100_000, 65_536);
+            }
+            config
+                .mount(json!({ "type": "tmpfs", "source": "a", "destination": "/tmp", "options": options }));
+            config.bind(sandbox.file("volume"), "/tmp/volume", &["rbind", "ro"]);
+            config.mount(json!({ "type": "tmpfs", "source": "b", "destination": "/tmp/folder" }));
+        });
+        assert_eq!(errnos, [libc::EROFS, 0, 0], "{options:?}, user {user}");
+    }
+}
+
+#[test]
+fn what_covers_a_read_only_tmpfs_stays_writable() {
+    differs_from!("runc", "it makes read-only what is at the path in the end");
+    let errnos = Sandbox::new().attempt(&["create", "/tmp/made"], |config| {
+        config.mount(json!({ "type": "tmpfs", "source": "a", "destination": "/tmp", "options": ["ro"] }));
+        config.mount(json!({ "type": "tmpfs", "source": "b", "destination": "/tmp" }));
+        config.mount(json!({ "type": "tmpfs", "source": "c", "destination": "/tmp/below" }));
+    });
+    assert_eq!(errnos, [0]);
+}

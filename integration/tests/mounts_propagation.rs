@@ -130,3 +130,32 @@ fn the_root_is_a_slave_of_the_hosts_if_told_so() {
         assert!(tags.contains("master:") && !tags.contains("shared:"), "{value}: {tags}");
     }
 }
+
+#[test]
+fn what_is_below_a_shared_mount_is_not_shared_if_told_so() {
+    let sandbox = Sandbox::new().wrapped(&SHARED);
+    fs::create_dir_all(sandbox.file("volume/below")).unwrap();
+    fs::create_dir(sandbox.file("other")).unwrap();
+    for user in [false, true] {
+        for (option, shared) in
+            [("rprivate", false), ("private", false), ("rslave", false), ("slave", false), ("rshared", true)]
+        {
+            let bind =
+                json!({ "type": "bind", "source": sandbox.file("other"), "options": ["rbind", option] });
+            let tmpfs = json!({ "type": "tmpfs", "source": "tmpfs", "options": [option] });
+            for mut below in [bind, tmpfs] {
+                below["destination"] = json!("/tmp/below");
+                let report = sandbox.report(|config| {
+                    if user {
+                        config.user_namespace(100_000, 65_536);
+                    }
+                    config.bind(sandbox.file("volume"), "/tmp", &["rbind", "rshared"]);
+                    config.mount(below.clone());
+                });
+                assert!(tags(&report, "/tmp").contains("shared"));
+                let found = tags(&report, "/tmp/below");
+                assert_eq!(found.contains("shared"), shared, "{option}, user {user}: {found:?}");
+            }
+        }
+    }
+}

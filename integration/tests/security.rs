@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use integration::harness::*;
 use integration::{differs_from, on_hosts};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 use serde_json::{Value, json};
 
 /// Content, size, mode and times of the runtime's own file.
@@ -233,6 +233,52 @@ fn a_target_that_is_swapped_for_a_link_never_leads_outside() {
     sandbox.assert_nothing_left();
 }
 
+/// A container whose /dev is a folder of a volume that another container can swap for one with a null device of its own
+/// making, which devices(7) calls full. Whether it got that as a standard stream, for as often as it could be made.
+fn gets_the_swapped_device(change: impl Fn(&mut Config)) -> Vec<bool> {
+    let sandbox = Sandbox::new();
+    let (folder, other) = (sandbox.path().join("volume/dev"), sandbox.path().join("volume/other"));
+    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir(&other).unwrap();
+    let full = rustix::fs::makedev(1, 7);
+    mknodat(CWD, other.join("null"), FileType::CharacterDevice, Mode::from_raw_mode(0o666), full).unwrap();
+    fs::remove_dir(sandbox.rootfs().join("dev")).unwrap();
+    symlink("/volume/dev", sandbox.rootfs().join("dev")).unwrap();
+    sandbox.configure(|config| {
+        config.probe(&["try", "write", "/proc/self/fd/0", "x"]);
+        config["root"]["readonly"] = json!(false);
+        config["linux"]["maskedPaths"] = json!([]);
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        mounts.retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
+        config.bind(sandbox.file("volume"), "/volume", &["rbind"]);
+        config.mount(json!({ "type": "tmpfs", "source": "tmpfs", "destination": "/dev" }));
+        change(config);
+    });
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                renameat_with(CWD, &folder, CWD, &other, RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        let outputs: Vec<Output> = (0..150).map(|_| sandbox.run()).collect();
+        stop.store(true, Ordering::Relaxed);
+        let made = outputs.iter().filter(|output| output.code() == 0);
+        made.map(|output| errnos(&output.stdout()) != [0]).collect()
+    })
+}
+
+#[test]
+fn no_device_that_takes_the_null_devices_place_becomes_a_stream() {
+    differs_from!("runc", "its streams are pipes, and it makes few of these containers");
+    // The runtime has a procfs for the score only.
+    for score in [Value::Null, json!(100)] {
+        let swapped = gets_the_swapped_device(|config| config["process"]["oomScoreAdj"] = score.clone());
+        assert!(swapped.len() > 20, "{} containers were made", swapped.len());
+        assert!(swapped.iter().all(|swapped| !swapped), "score {score}");
+    }
+}
+
 // CVE-2024-21626: descriptors and working directories of the host
 
 #[test]
@@ -420,7 +466,7 @@ fn a_passwd_that_is_a_link_to_the_host_or_a_fifo_does_no_harm() {
     differs_from!("runc", "it waits for a writer of the fifo");
     differs_from!("crun", "it waits for a writer of the fifo");
     fs::remove_file(&passwd).unwrap();
-    rustix::fs::mknodat(CWD, &passwd, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    mknodat(CWD, &passwd, FileType::Fifo, Mode::RWXU, 0).unwrap();
     assert_eq!(sandbox.report(|_| {}).env("HOME"), ["/"]);
 }
 

@@ -169,6 +169,15 @@ impl Error {
         self
     }
 
+    /// Adds what could not be undone after the failure. It is a source as well, for those who say the rest by the kind.
+    pub(crate) fn while_undoing(mut self, troubles: &str) -> Self {
+        let message = format!("while undoing: {troubles}");
+        self.0.message = format!("{}; {message}", self.0.message);
+        let source = self.0.source.take();
+        self.0.source = Some(Box::new(Self(Box::new(Inner { kind: ErrorKind::Os, message, source }))));
+        self
+    }
+
     /// Puts `prefix: ` before the message.
     pub(crate) fn context(mut self, prefix: impl fmt::Display) -> Self {
         self.0.message = format!("{prefix}: {}", self.0.message);
@@ -203,6 +212,16 @@ impl StdError for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_not_be_undone_is_said_and_is_a_source() {
+        let error =
+            Error::new(ErrorKind::Os, "first").with_source(Errno::MFILE).while_undoing("second; third");
+        assert_eq!(error.to_string(), "first; while undoing: second; third");
+        let undo = error.source().unwrap();
+        assert_eq!(undo.to_string(), "while undoing: second; third");
+        assert_eq!(undo.source().unwrap().to_string(), Errno::MFILE.to_string());
+    }
 
     #[test]
     fn a_step_failure_names_step_pointer_call_errno_and_hint() {

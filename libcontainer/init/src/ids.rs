@@ -5,7 +5,7 @@ use libc::{
 };
 
 use crate::program::{CText, Program};
-use crate::{Fault, Result, null, resolve, slot, sys};
+use crate::{Fault, Result, null, slot, sys};
 
 /// Drops what is not in `keep`; the kernel knows capabilities 0 to `last`.
 pub(crate) fn bounding(keep: u64, last: u8) -> Result<()> {
@@ -39,11 +39,10 @@ pub(crate) fn null_streams(program: &Program<'_>) -> Result<()> {
     if !(0..3).any(is_null) {
         return Ok(());
     }
-    match null::find(program) {
+    let null = match null::open(program) {
         Err(Fault { errno: libc::ENOENT | libc::ENOTDIR | libc::ENODEV, .. }) => return Ok(()),
-        found => drop(found?),
-    }
-    let null = resolve::open(program.slot(slot::ROOT)?, null::PATH, libc::O_RDWR)?;
+        opened => opened?,
+    };
     (0..3).filter(|fd| is_null(*fd)).try_for_each(|fd| sys::dup_to(null.fd(), fd))
 }
 

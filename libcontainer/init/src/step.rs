@@ -119,7 +119,7 @@ pub enum Step {
         /// Whether mounts below come along.
         recursive: bool,
     },
-    /// Changes a tree that is not yet on its place.
+    /// Changes a lent or taken tree, on its place or not.
     SetTree {
         /// Where the tree is.
         tree: Slot,

@@ -14,6 +14,9 @@ impl Engine<'_> {
     /// Undoes everything; whatever cannot be undone is added to `error`.
     pub(super) fn undo(mut self, error: Error) -> Error {
         let mut troubles = Vec::new();
+        // What failed may have run out of descriptors, and to undo it takes some.
+        self.slots.clear();
+        self.launch.handles.sources.clear();
         // The sockets keep the container's network namespace, so the devices are there even if the child is not.
         troubles.extend(self.net_devices.take().map(NetDevices::undo).unwrap_or_default());
         // criu undoes what it has done so far.
@@ -44,7 +47,7 @@ impl Engine<'_> {
             return error;
         }
         let troubles: Vec<String> = troubles.iter().map(ToString::to_string).collect();
-        Error::new(error.kind().clone(), format!("{error}; while undoing: {}", troubles.join("; ")))
+        error.while_undoing(&troubles.join("; "))
     }
 }
 
@@ -60,6 +63,7 @@ fn kill(child: &Process) -> Result<(), Error> {
 
 /// Removes the cgroup; processes that the child left in it go first.
 fn empty(cgroup: cgroup::Created) -> Result<(), Error> {
-    cgroup::kill_all(&cgroup.own(), PATIENCE)?;
-    Ok(cgroup.undo()?)
+    let killed = cgroup::kill_all(&cgroup.own(), PATIENCE);
+    // That there is nothing to kill may be just what could not be found out. A cgroup in use is not removed.
+    Ok(cgroup.undo().map_err(|error| killed.err().unwrap_or(error))?)
 }

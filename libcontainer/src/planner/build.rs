@@ -99,20 +99,22 @@ impl<'a> Build<'a> {
     }
 
     /// Attaches a tree that the host lends now, or else the one that was lent first and is not yet attached: they are
-    /// attached in the order of lending.
-    pub(super) fn attach(&mut self, tree: Option<Tree>, place: Place, pointer: Option<String>) {
+    /// attached in the order of lending. Returns its slot.
+    pub(super) fn attach(&mut self, tree: Option<Tree>, place: Place, pointer: Option<String>) -> Slot {
         let Some(tree) = tree else {
             let slot = self.lent.pop_front().unwrap_or(slot::ROOT);
-            return self.push(Actor::Init, Action::Child(place.attach(slot)), pointer);
+            self.push(Actor::Init, Action::Child(place.attach(slot)), pointer);
+            return slot;
         };
         if self.turn.lend.len() == AT_ONCE {
             self.take_turn();
             self.turn.goes_on = true;
         }
         let tree = self.with_slot(tree);
-        let attach = Action::Child(place.attach(tree.slot));
-        self.turn.attach.push(entry(Actor::Init, attach, pointer.clone()));
+        let slot = tree.slot;
+        self.turn.attach.push(entry(Actor::Init, Action::Child(place.attach(slot)), pointer.clone()));
         self.turn.lend.push(entry(Actor::Host, Action::Host(HostStep::LendTree(tree)), pointer));
+        slot
     }
 
     /// Trees that are attached one after the other are lent together, or if there are many, while those before them

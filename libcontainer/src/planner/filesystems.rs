@@ -5,7 +5,7 @@ use libcontainer_init::attr::MountAttr;
 use libcontainer_init::step::Filesystem;
 
 use super::build::Build;
-use super::mounts::{now, pointer, propagation};
+use super::mounts::{now, pointer, propagation, propagation_again};
 use super::{long_options, namespaces, selinux};
 use crate::Result;
 use crate::spec::{Mount, MountKind};
@@ -54,9 +54,12 @@ pub(super) fn plan(build: &mut Build<'_>, mount: &Mount) -> Result<()> {
         }
     };
     let target_mode = takes_target_mode(fstype, &options) && !strict;
-    let fs = Filesystem { attributes: now(mount), target_mode, ..instance(build, fstype, &options) };
+    let fs = Filesystem { attributes: now(build, mount), target_mode, ..instance(build, fstype, &options) };
     let target = build.pool.text(mount.target());
     build.init_for(Step::Mount { fs, attr: propagation(mount), target, strict }, pointer(mount));
+    if let Some((attr, _)) = propagation_again(build, mount) {
+        build.init_for(Step::Attributes { target, attr, recursive: false }, pointer(mount));
+    }
     selinux::queues(build, mount, fstype);
     Ok(())
 }
@@ -66,7 +69,7 @@ fn text(build: &mut Build<'_>, mount: &Mount, fstype: &str, (source, options): (
     let source = build.pool.text(source);
     let options = build.pool.text(options);
     let target = build.pool.text(&mount.destination);
-    let flags = long_options::flags(now(mount));
+    let flags = long_options::flags(now(build, mount));
     build.init_for(Step::MountText { fstype, source, options, flags, target }, pointer(mount));
     let attr: MountAttr = propagation(mount);
     if !attr.is_empty() {

@@ -62,7 +62,7 @@ fn new_tree(build: &mut Build<'_>, mount: &Mount, fstype: &str, copy_up: bool) -
     let fs = filesystems::instance(build, fstype, &options);
     let idmap = mount_ids::of(build, mount);
     let mut top = propagation(mount);
-    top.set = now(mount);
+    top.set = now(build, mount);
     let source = Source::New(Box::new(NewFilesystem { fs, template }));
     let tree = Tree { source, path: fstype.into(), idmap, top, ..bind(build, mount) };
     Ok(Tree { all: attributes(Attributes::default()), ..tree })

@@ -13,7 +13,9 @@ use super::{filesystems, host_made, host_mounts, mount_ids, selinux};
 use crate::cgroup::{Hierarchy, Layout, Placement};
 use crate::error::describe_errno;
 use crate::facts::PathFact;
-use crate::spec::{Attributes, Membership, Mount, MountKind, Namespaces, attr};
+use crate::spec::{
+    Attributes, Config, Membership, Mount, MountKind, Namespaces, Propagation, PropagationKind, attr,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// Where every host has them. They are shown as they are to a container that has none of its own.
@@ -151,7 +153,21 @@ pub(super) fn plan(build: &mut Build<'_>, placement: &Placement) -> Result<()> {
 fn attach(build: &mut Build<'_>, mount: &Mount, tree: Option<Tree>, file: bool) {
     let target = build.pool.text(mount.target());
     let place = Place { target, file, strict: mount.is_at_kernel_folder() };
-    build.attach(tree, place, Some(pointer(mount)));
+    let tree = build.attach(tree, place, Some(pointer(mount)));
+    if let Some((attr, recursive)) = propagation_again(build, mount) {
+        build.init_for(Step::SetTree { tree, attr, recursive }, pointer(mount));
+    }
+}
+
+/// The propagation that `mount` asks for, and whether the mounts below have it too, if it may have to be set once more:
+/// what is attached below a shared mount becomes a shared one.
+pub(super) fn propagation_again(build: &Build<'_>, mount: &Mount) -> Option<(MountAttr, bool)> {
+    let config = build.request.config;
+    let is_shared = |propagation: Propagation| propagation.kind == PropagationKind::Shared;
+    let asked = mount.propagation.filter(|propagation| !is_shared(*propagation))?;
+    let mut earlier = config.mounts.iter().take(mount.index).filter_map(|earlier| earlier.propagation);
+    let applies = namespace_propagation(config) == libc::MS_SHARED || earlier.any(is_shared);
+    applies.then(|| (MountAttr { propagation: flag(asked.kind), ..MountAttr::default() }, asked.recursive))
 }
 
 /// Changes what is named and leaves the rest as it is, as mount(8) does: other flags of what is mounted there may be
@@ -173,15 +189,28 @@ fn remount(build: &mut Build<'_>, mount: &Mount, data: &[(String, Option<String>
     }
 }
 
-/// `/dev` is read-only only after its nodes are made.
-fn is_late(mount: &Mount) -> bool {
-    mount.destination == "/dev" && matches!(mount.kind, MountKind::Filesystem { .. })
+fn is_read_only(mount: &Mount) -> bool {
+    (mount.attributes.set | mount.recursive.set) & attr::RDONLY != 0
+}
+
+/// `/dev` is read-only only after its nodes are made, and a new tmpfs after the places of what is mounted in it.
+fn is_late(config: &Config, mount: &Mount) -> bool {
+    let MountKind::Filesystem { fstype, .. } = &mount.kind else { return false };
+    is_read_only(mount) && (mount.destination == "/dev" || fstype == "tmpfs" && has_places(config, mount))
+}
+
+/// Whether something is mounted in `mount` later, and nothing in its place, which would be what becomes read-only.
+fn has_places(config: &Config, mount: &Mount) -> bool {
+    let later = config.mounts.iter().skip(mount.index.saturating_add(1));
+    let inside: Vec<&str> =
+        later.filter_map(|later| later.destination.strip_prefix(&mount.destination)).collect();
+    inside.iter().any(|rest| rest.starts_with('/')) && inside.iter().all(|rest| !matches!(*rest, "" | "/"))
 }
 
 /// Attributes that a new mount has from the start.
-pub(super) fn now(mount: &Mount) -> u64 {
+pub(super) fn now(build: &Build<'_>, mount: &Mount) -> u64 {
     let all = (mount.attributes.set | mount.recursive.set) & !(mount.attributes.clear & !attr::ATIME);
-    if is_late(mount) { all & !attr::RDONLY } else { all }
+    if is_late(build.request.config, mount) { all & !attr::RDONLY } else { all }
 }
 
 pub(super) fn propagation(mount: &Mount) -> MountAttr {
@@ -189,13 +218,12 @@ pub(super) fn propagation(mount: &Mount) -> MountAttr {
     MountAttr { propagation, ..MountAttr::default() }
 }
 
-/// What was too early while nodes were being made.
+/// What was too early while nodes and places were being made.
 pub(super) fn finish(build: &mut Build<'_>) {
-    for mount in build.request.config.mounts.iter().filter(|mount| is_late(mount)) {
-        if (mount.attributes.set | mount.recursive.set) & attr::RDONLY != 0 {
-            let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
-            host_mounts::change(build, &mount.destination, attr, false, pointer(mount));
-        }
+    let config = build.request.config;
+    for mount in config.mounts.iter().filter(|mount| is_late(config, mount)) {
+        let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
+        host_mounts::change(build, &mount.destination, attr, false, pointer(mount));
     }
 }
 
@@ -207,9 +235,9 @@ fn cgroup(build: &mut Build<'_>, mount: &Mount, trees: impl Iterator<Item = Tree
         return lent_dir(build, mount, trees.next(), &mount.destination);
     }
     if layout.v1.is_empty() {
-        return filesystem(build, mount, &mount.destination, "cgroup2", &[], now(mount));
+        return filesystem(build, mount, &mount.destination, "cgroup2", &[], now(build, mount));
     }
-    let writable = now(mount) & !attr::RDONLY;
+    let writable = now(build, mount) & !attr::RDONLY;
     let label = selinux::option(build, "tmpfs");
     let label = label.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
     let options: Vec<_> = [("mode", Some("755"))].into_iter().chain(label).collect();
@@ -219,11 +247,11 @@ fn cgroup(build: &mut Build<'_>, mount: &Mount, trees: impl Iterator<Item = Tree
         match hierarchy {
             _ if !has_namespace => lent_dir(build, mount, trees.next(), &place),
             Some(hierarchy) => hierarchy_mount(build, mount, hierarchy, &place),
-            None => filesystem(build, mount, &place, "cgroup2", &[], now(mount)),
+            None => filesystem(build, mount, &place, "cgroup2", &[], now(build, mount)),
         }
     }
     links(build, mount);
-    if now(mount) & attr::RDONLY != 0 {
+    if now(build, mount) & attr::RDONLY != 0 {
         let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
         host_mounts::change(build, &mount.destination, attr, false, pointer(mount));
     }
@@ -255,7 +283,7 @@ fn hierarchy_mount(build: &mut Build<'_>, mount: &Mount, hierarchy: &Hierarchy, 
     if named.is_some() {
         data.extend([("none", None), ("name", named)]);
     }
-    filesystem(build, mount, place, "cgroup", &data, now(mount));
+    filesystem(build, mount, place, "cgroup", &data, now(build, mount));
 }
 
 /// Controllers that share a hierarchy are found by their own names too.
