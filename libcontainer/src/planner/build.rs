@@ -7,7 +7,7 @@ use libcontainer_init::{Slot, Step, Text, slot};
 use super::entry::{Action, Actor, Entry, HostStep, Source, Tree};
 use super::pool::Pool;
 use super::request::Request;
-use super::taken;
+use super::{mounts, taken};
 use crate::spec::{IdMaps, Warning};
 
 /// Where a tree is attached.
@@ -61,6 +61,8 @@ pub(super) struct Build<'a> {
     pub(super) network: Option<Slot>,
     /// The maps of the user namespaces that are made for idmapped mounts, by number.
     id_namespaces: Vec<IdMaps>,
+    /// The first of `/mounts` that may be attached below a shared one.
+    pub(super) below_shared: usize,
 }
 
 impl<'a> Build<'a> {
@@ -78,6 +80,7 @@ impl<'a> Build<'a> {
             binds: BTreeMap::new(),
             network: None,
             id_namespaces: Vec::new(),
+            below_shared: mounts::below_shared(request.config),
         }
     }
 

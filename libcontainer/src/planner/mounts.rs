@@ -162,12 +162,22 @@ fn attach(build: &mut Build<'_>, mount: &Mount, tree: Option<Tree>, file: bool) 
 /// The propagation that `mount` asks for, and whether the mounts below have it too, if it may have to be set once more:
 /// what is attached below a shared mount becomes a shared one.
 pub(super) fn propagation_again(build: &Build<'_>, mount: &Mount) -> Option<(MountAttr, bool)> {
-    let config = build.request.config;
-    let is_shared = |propagation: Propagation| propagation.kind == PropagationKind::Shared;
     let asked = mount.propagation.filter(|propagation| !is_shared(*propagation))?;
-    let mut earlier = config.mounts.iter().take(mount.index).filter_map(|earlier| earlier.propagation);
-    let applies = namespace_propagation(config) == libc::MS_SHARED || earlier.any(is_shared);
-    applies.then(|| (MountAttr { propagation: flag(asked.kind), ..MountAttr::default() }, asked.recursive))
+    let attr = MountAttr { propagation: flag(asked.kind), ..MountAttr::default() };
+    (mount.index >= build.below_shared).then_some((attr, asked.recursive))
+}
+
+/// The first of `/mounts` that may be attached below a shared mount, or a number that none of them has.
+pub(super) fn below_shared(config: &Config) -> usize {
+    if namespace_propagation(config) == libc::MS_SHARED {
+        return 0;
+    }
+    let shared = config.mounts.iter().find(|mount| mount.propagation.is_some_and(is_shared));
+    shared.map_or(usize::MAX, |mount| mount.index.saturating_add(1))
+}
+
+fn is_shared(propagation: Propagation) -> bool {
+    propagation.kind == PropagationKind::Shared
 }
 
 /// Changes what is named and leaves the rest as it is, as mount(8) does: other flags of what is mounted there may be
