@@ -25,8 +25,13 @@ impl Counter {
     }
 
     pub(super) fn configure(self, change: impl FnOnce(&mut Config)) -> Self {
+        self.counting(&[], change)
+    }
+
+    /// Its numbers go through what `held` says of the probe's `count`.
+    pub(super) fn counting(self, held: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         self.sandbox.configure(|config| {
-            config.probe(&["count"]);
+            config.probe(&[&["count"], held].concat());
             change(config);
         });
         self

@@ -13,8 +13,12 @@ macro_rules! need_criu {
 
 mod counter;
 mod failures;
+mod hostile;
+mod memory;
 mod mounts;
 mod namespaces;
+mod options;
+mod steps;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
