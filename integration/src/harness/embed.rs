@@ -33,13 +33,24 @@ pub fn alone(host: Host, test: &str, body: impl FnOnce()) {
     alone_for(PATIENCE, host, test, body);
 }
 
+/// As [`alone`], where programs are found by `path`.
+#[track_caller]
+pub fn alone_with_path(path: &str, host: Host, test: &str, body: impl FnOnce()) {
+    play(again(host, test).env("PATH", path), test, body);
+}
+
 /// As [`alone`], for bodies that take longer.
 #[track_caller]
 pub fn alone_for(patience: Duration, host: Host, test: &str, body: impl FnOnce()) {
+    play(again(host, test).patience(patience), test, body);
+}
+
+#[track_caller]
+fn play(again: Invocation, test: &str, body: impl FnOnce()) {
     if env::var_os(ALONE).is_some() {
         return body();
     }
-    let output = again(host, test).patience(patience).output();
+    let output = again.output();
     // Why a test was skipped, among others.
     std::io::stderr().write_all(output.stderr().as_bytes()).expect("standard error");
     let output = output.success();

@@ -21,7 +21,7 @@ pub use config::Config;
 pub use console::Console;
 pub use container::Container;
 pub use criu::{criu_has, criu_path};
-pub use embed::{Embedder, again, alone, alone_for, reap_all};
+pub use embed::{Embedder, again, alone, alone_for, alone_with_path, reap_all};
 pub use holder::Holder;
 pub use host::{
     Host, cgroups_named, has_detached_mounts, kernel, processes_of, wait_until_gone, wait_until_only,

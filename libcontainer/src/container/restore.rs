@@ -57,6 +57,11 @@ impl Runtime {
         let for_plan = planner::Options { images: Some(options.settings.images.clone()), ..created };
         let request = Request { id: id.as_str(), config, options: &for_plan, facts: &facts };
         let plan = planner::plan(&request)?;
+        #[cfg(feature = "fault-injection")]
+        let plan = options.create.injections.iter().fold(plan, |mut plan, injection| {
+            plan.inject(*injection);
+            plan
+        });
         Ok((plan, handles))
     }
 }

@@ -1,7 +1,7 @@
 //! What the standard streams of a dumped container were: pipes to the outside are given anew to the restored one.
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags, openat, readlinkat};
+use rustix::fs::{FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -14,6 +14,8 @@ use crate::{Error, ErrorKind, Result};
 const FILE: &str = "descriptors.json";
 const LIMIT: usize = 1 << 20;
 const STREAMS: i32 = 3;
+/// How the kernel's name of a pipe begins, and no path does.
+const PIPE: &str = "pipe:[";
 const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// The names that the kernel gives the files behind the standard streams.
@@ -44,10 +46,15 @@ impl Descriptors {
 
     /// Reads what [`Self::write`] wrote.
     pub(crate) fn read(images: &OwnedFd) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let json = openat(images, FILE, flags, Mode::empty())
-            .and_then(|file| read_bounded(file, LIMIT))
-            .map_err(|errno| Error::os(format_args!("read {FILE} in the image folder"), errno))?;
+        let failed = |errno| Error::os(format_args!("read {FILE} in the image folder"), errno);
+        // A pipe without a writer would be waited for, and a link may lead to anything.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = openat(images, FILE, flags, Mode::empty()).map_err(failed)?;
+        if FileType::from_raw_mode(fstat(&file).map_err(failed)?.st_mode) != FileType::RegularFile {
+            let message = format!("{FILE} in the image folder is not a regular file");
+            return Err(Error::new(ErrorKind::Criu, message));
+        }
+        let json = read_bounded(file, LIMIT).map_err(failed)?;
         let names: Option<Vec<String>> = serde_json::from_slice(&json).map_err(|error| {
             Error::new(ErrorKind::Criu, format!("{FILE} in the image folder: {error}")).with_source(error)
         })?;
@@ -56,7 +63,7 @@ impl Descriptors {
 
     /// The names of pipes, with the numbers of the streams that take their place.
     pub(crate) fn pipes(&self) -> Vec<(String, i32)> {
-        let pipes = self.0.iter().zip(0..STREAMS).filter(|(name, _)| name.contains("pipe:"));
+        let pipes = self.0.iter().zip(0..STREAMS).filter(|(name, _)| name.starts_with(PIPE));
         pipes.map(|(name, fd)| (name.clone(), fd)).collect()
     }
 }
@@ -94,6 +101,28 @@ mod tests {
         assert_eq!(Descriptors::read(&fd).unwrap(), Descriptors::default());
         let many = Descriptors(vec!["pipe:[1]".into(); 5]);
         assert_eq!(many.pipes().len(), 3);
+        assert_eq!(Descriptors(vec!["/tmp/pipe:[1]".into()]).pipes(), []);
+    }
+
+    #[test]
+    fn what_is_no_file_is_neither_waited_for_nor_followed() {
+        let (folder, fd) = folder();
+        let path = folder.path().join(FILE);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let error = Descriptors::read(&fd).unwrap_err();
+        assert_eq!(error.to_string(), "descriptors.json in the image folder is not a regular file");
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert!(Descriptors::read(&fd).unwrap_err().to_string().contains("ELOOP"));
+        fs::remove_file(&path).unwrap();
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert!(Descriptors::read(&fd).unwrap_err().to_string().contains("EFBIG"));
+        for json in ["", "[", "[1]", "{\"a\": []}", "[null]", "\"pipe:[1]\""] {
+            fs::write(&path, json).unwrap();
+            assert_eq!(Descriptors::read(&fd).unwrap_err().kind(), &ErrorKind::Criu, "{json}");
+        }
+        fs::write(&path, "[".repeat(100_000)).unwrap();
+        assert_eq!(Descriptors::read(&fd).unwrap_err().kind(), &ErrorKind::Criu);
     }
 
     #[test]

@@ -14,6 +14,20 @@ use crate::{Error, ErrorKind};
 const TAIL: u64 = 256 << 10;
 /// How many lines are told.
 const MOST: usize = 3;
+/// How many characters of a line: the container has chosen the names in it.
+const LONGEST: usize = 1000;
+
+/// What to do where criu says only what is wrong.
+const HINTS: [(&str, &str); 2] = [
+    (
+        "unix: Unix socket ",
+        "a socket is connected to one in another network namespace, of which CRIU sees nothing; close it before",
+    ),
+    (
+        "Abort restore of existing cgroups",
+        "the container's cgroup is made before criu restores, so use --manage-cgroups-mode soft, full or ignore",
+    ),
+];
 
 /// `error` with what criu's log says of it.
 pub(crate) fn explained(error: Error, files: &Files, options: &Options) -> Error {
@@ -22,7 +36,8 @@ pub(crate) fn explained(error: Error, files: &Files, options: &Options) -> Error
     }
     let Some(lines) = last_errors(files.log_folder(), options.log) else { return error };
     let folder = options.settings.work.as_ref().unwrap_or(&options.settings.images);
-    let message = format!("{error}: {lines} (more is in {})", folder.join(options.log).display());
+    let hint = hint(&lines);
+    let message = format!("{error}: {lines} (more is in {}){hint}", folder.join(options.log).display());
     Error::new(ErrorKind::Criu, message)
 }
 
@@ -44,13 +59,19 @@ fn errors(log: &str) -> Option<String> {
     Some(last).filter(|last| !last.is_empty())
 }
 
+/// In parentheses, after a blank; nothing if there is none.
+fn hint(lines: &str) -> String {
+    let known = HINTS.iter().find(|(words, _)| lines.contains(words));
+    known.map(|(_, hint)| format!(" (hint: {hint})")).unwrap_or_default()
+}
+
 /// Without the time, and anything that is not text.
 fn plain(line: &str) -> String {
     let text = match line.split_once(')') {
         Some((time, rest)) if time.starts_with('(') => rest,
         _ => line,
     };
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     text.trim().to_owned()
 }
 
@@ -63,8 +84,17 @@ mod tests {
         let log = "(00.1) fine\n(00.2) Error (criu/a.c:1): one\n(00.3)  7: Error (criu/b.c:2): two\x1b\n";
         assert_eq!(errors(log).unwrap(), "Error (criu/a.c:1): one; 7: Error (criu/b.c:2): two");
         assert_eq!(errors("(00.1) fine\n"), None);
+        let long = errors(&format!("Error {}\n", "x".repeat(100_000))).unwrap();
+        assert_eq!(long.len(), LONGEST);
         let many: String = (0..9).map(|number| format!("Error {number}\n")).collect();
         assert_eq!(errors(&many).unwrap(), "Error 6; Error 7; Error 8");
+    }
+
+    #[test]
+    fn where_criu_does_not_say_what_to_do_we_do() {
+        assert_eq!(hint("Error (criu/files.c:1): something"), "");
+        let peer = "Error (criu/sk-unix.c:418): unix: Unix socket 1 without peer 2; Error: Dumping FAILED.";
+        assert!(hint(peer).contains("network namespace"));
     }
 
     #[test]

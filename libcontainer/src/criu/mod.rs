@@ -8,6 +8,7 @@
 mod cgroups;
 mod checkpoint;
 mod descriptors;
+mod folder;
 mod log;
 mod program;
 mod reply;

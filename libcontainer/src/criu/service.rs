@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd, retry_on_intr};
 use rustix::net::{
@@ -101,7 +102,7 @@ impl Service {
     pub(super) fn ask(program: &Program, question: &Request) -> Result<Reply> {
         let service = Self::start(program)?;
         service.send(question)?;
-        let (reply, _) = service.receive()?;
+        let (reply, _) = service.receive(None)?;
         match reply.success {
             true => Ok(reply),
             false => Err(failure(&reply).context(reply.message.unwrap_or_default().trim())),
@@ -130,7 +131,12 @@ impl Service {
 
     /// Waits for the next notice, or the end of what was asked for.
     pub(crate) fn hear(&self) -> Result<Answer> {
-        let (reply, fd) = self.receive()?;
+        self.hear_while(None)
+    }
+
+    /// As [`Self::hear`], where `first` is a process that criu needs.
+    pub(crate) fn hear_while(&self, first: Option<&Process>) -> Result<Answer> {
+        let (reply, fd) = self.receive(first)?;
         if !reply.success {
             return Err(failure(&reply));
         }
@@ -141,11 +147,12 @@ impl Service {
         Ok(Answer::Done)
     }
 
-    fn receive(&self) -> Result<(Reply, Option<OwnedFd>)> {
+    fn receive(&self, first: Option<&Process>) -> Result<(Reply, Option<OwnedFd>)> {
         let mut bytes = vec![0; LONGEST];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let socket = self.socket()?;
+        self.wait_for_words(socket, first)?;
         let message = retry_on_intr(|| {
             recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
         });
@@ -164,6 +171,38 @@ impl Service {
             Some(reply) => Ok((reply, fd)),
             None => Err(Error::new(ErrorKind::Criu, "criu says what is no message of its protocol")),
         }
+    }
+
+    /// The end of criu is not that of the connection: what it has cloned may hold that still. Nor does criu hear of the end
+    /// of `first` in every state that it may be in, and would wait for it then.
+    fn wait_for_words(&self, socket: BorrowedFd<'_>, first: Option<&Process>) -> Result<()> {
+        let mut ready = self.ready(socket, first, None)?;
+        if ready == [false, false, true] {
+            let limit = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+            ready = self.ready(socket, None, Some(&limit))?;
+        }
+        match (ready.as_slice(), first) {
+            ([true, ..], _) => Ok(()),
+            ([false, false], Some(first)) => {
+                let end = first.describe_end();
+                let message = format!("criu is silent since the container's first process {end}");
+                Err(Error::new(ErrorKind::Criu, message))
+            }
+            _ => Err(self.ended()),
+        }
+    }
+
+    /// Which of the connection, criu and `first` have something to tell.
+    fn ready(
+        &self,
+        socket: BorrowedFd<'_>,
+        first: Option<&Process>,
+        limit: Option<&Timespec>,
+    ) -> Result<Vec<bool>> {
+        let fds = [socket, self.process.as_fd()].into_iter().chain(first.map(AsFd::as_fd));
+        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        retry_on_intr(|| poll(&mut fds, limit)).map_err(|errno| Error::os("poll of criu", errno))?;
+        Ok(fds.iter().map(|fd| !fd.revents().is_empty()).collect())
     }
 
     fn socket(&self) -> Result<BorrowedFd<'_>> {
@@ -206,18 +245,13 @@ fn inheritable(fd: impl AsFd) -> Result<OwnedFd> {
 /// Executes criu with nothing of our environment but where programs are; its pid.
 fn execute(program: &Program, socket: &OwnedFd, streams: bool) -> Result<i32> {
     let stream = || if streams { Stdio::inherit() } else { Stdio::null() };
-    let child = Command::new(&program.file)
-        .args(["swrk", &socket.as_raw_fd().to_string()])
-        .env_clear()
-        .env("PATH", &program.path)
-        .stdin(stream())
-        .stdout(stream())
-        .stderr(stream())
-        .spawn()
-        .map_err(|error| {
-            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            Error::os(format_args!("execute {}", program.file.display()), errno)
-        })?;
+    let mut command = Command::new(&program.file);
+    command.args(["swrk", &socket.as_raw_fd().to_string()]).env_clear().env("PATH", &program.path);
+    command.stdin(stream()).stdout(stream()).stderr(stream());
+    let child = raw::spawn_heedless(&mut command).map_err(|error| {
+        let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+        Error::os(format_args!("execute {}", program.file.display()), errno)
+    })?;
     i32::try_from(child.id()).map_err(|_| Error::os("the pid of criu", Errno::RANGE))
 }
 

@@ -75,3 +75,44 @@ fn bytes_that_are_no_message_are_an_error() {
     rustix::net::send(&theirs, b"\x08\x01\x10\x01", SendFlags::empty()).unwrap();
     assert!(matches!(service.hear(), Ok(Answer::Done)));
 }
+
+#[test]
+fn the_end_of_criu_is_heard_of_though_its_children_hold_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let program = script(folder.path(), &format!("sleep 30 & echo $! > {}; exit 7", file.display()));
+    let error = Service::start(&program).unwrap().hear().unwrap_err();
+    assert_eq!(error.to_string(), "criu ended with code 7 too early");
+    let pid = std::fs::read_to_string(file).unwrap().trim().parse().ok().and_then(Pid::from_raw).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("the child runs");
+}
+
+#[test]
+fn criu_hears_of_its_children_and_alarms_and_not_of_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    // A shell would change what is blocked.
+    let program = script(folder.path(), "");
+    let lines = "#!/usr/bin/awk -f\nBEGIN { while ((getline line < \"/proc/self/status\") > 0) if (line ~ /SigBlk/) print line > OUT }\n";
+    std::fs::write(&program.file, lines.replace("OUT", &format!("{:?}", out.display().to_string()))).unwrap();
+    let service = Service::start(&program).unwrap();
+    service.hear().unwrap_err();
+    let line = std::fs::read_to_string(out).unwrap();
+    let blocked = u64::from_str_radix(line.split_whitespace().last().unwrap(), 16).unwrap();
+    let expected = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP];
+    assert_eq!(blocked, expected.iter().map(|signal| 1 << (signal - 1)).sum::<u64>(), "{line}");
+}
+
+#[test]
+fn a_criu_that_waits_for_a_dead_process_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    // It ends with the connection.
+    let service = Service::start(&script(folder.path(), "exec cat <&$2")).unwrap();
+    let mut child = Command::new("sh").args(["-c", "kill -9 $$"]).spawn().unwrap();
+    let first = super::child(i32::try_from(child.id()).unwrap()).unwrap();
+    let error = service.hear_while(Some(&first)).unwrap_err();
+    // Whoever tells how it ended has waited for it.
+    assert!(child.wait().is_err());
+    let expected = "criu is silent since the container's first process was killed by signal 9";
+    assert_eq!((error.kind(), &*error.to_string()), (&ErrorKind::Criu, expected));
+}

@@ -9,6 +9,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
+use super::folder;
 use crate::{Error, Result};
 
 /// What becomes of the cgroups of processes that are dumped or restored (criu(8), `--manage-cgroups`).
@@ -83,8 +84,10 @@ fn make(path: &Path, option: &str) -> Result<()> {
 
 fn open_folder(path: &Path, option: &str) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    open(path, flags, Mode::empty())
-        .map_err(|errno| Error::os(format_args!("open folder {} ({option})", path.display()), errno))
+    let dir = open(path, flags, Mode::empty())
+        .map_err(|errno| Error::os(format_args!("open folder {} ({option})", path.display()), errno))?;
+    folder::check(&dir, &format!("folder {} ({option})", path.display()))?;
+    Ok(dir)
 }
 
 /// The file with more options: what the annotation says, which may be that there is none.

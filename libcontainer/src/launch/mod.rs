@@ -6,6 +6,7 @@
 //! to do then, so is the next `Go`: the child finds it and waits for nothing.
 
 mod clone;
+mod criu_clones;
 mod fill;
 pub(crate) mod hooks;
 mod host;
@@ -111,6 +112,8 @@ struct Engine<'a> {
     init: Option<Process>,
     /// A restore's criu, and how far it has come. Until it has made the first process it is `init` itself.
     criu: Option<restore::Criu>,
+    /// When criu started: if it fails, its clones are left to us.
+    criu_since: Option<u64>,
     /// Resource groups, in the order in which they were made.
     rdt_groups: Vec<PathBuf>,
     net_devices: Option<NetDevices>,
@@ -153,6 +156,7 @@ fn execute(launch: Launch<'_>, stored: Stored, config: &[u8]) -> Result<(Stored,
         enter: None,
         init: None,
         criu: None,
+        criu_since: None,
         rdt_groups: Vec::new(),
         net_devices: None,
         pid_file: None,

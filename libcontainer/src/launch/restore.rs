@@ -67,7 +67,9 @@ impl Engine<'_> {
         options.images = files.images.as_raw_fd();
         options.work = files.work.as_ref().map(AsRawFd::as_raw_fd);
         options.inherited.extend(inherited.into_iter().map(|(name, _)| name.to_owned()).zip(numbers));
-        self.init = Some(service.process()?);
+        let process = service.process()?;
+        self.criu_since = Procfs::open()?.start_time(process.pid())?;
+        self.init = Some(process);
         self.criu = Some(Criu { service, options, _files: files });
         Ok(())
     }
@@ -79,10 +81,7 @@ impl Engine<'_> {
         criu.options.cgroup_roots = cgroups;
         let request = Request::restore(&criu.options);
         let pid = self.converse(&request, Some(NAMESPACES_ARE_MADE))?;
-        // It is our child, so that its number is its own until we wait for it.
-        let number = pid.and_then(Pid::from_raw).ok_or(Fault::Call("pidfd_open", Errno::SRCH))?;
-        let pidfd = pidfd_open(number, PidfdFlags::empty()).map_err(call("pidfd_open"))?;
-        self.init = Some(Process::from_parts(number.as_raw_nonzero().get(), pidfd)?);
+        self.init = Some(first_process(pid)?);
         Ok(())
     }
 
@@ -107,7 +106,7 @@ impl Engine<'_> {
         let service = &self.criu.as_ref().ok_or(NO_CRIU)?.service;
         service.send(request).map_err(explained)?;
         loop {
-            match service.hear().map_err(explained)? {
+            match service.hear_while(self.init.as_ref()).map_err(explained)? {
                 Answer::Notice(notice, _) if Some(&*notice.script) == stop => return Ok(notice.pid),
                 Answer::Notice(notice, Some(fd)) if notice.script == TERMINAL => self.send_terminal(&fd)?,
                 Answer::Notice(..) => {}
@@ -166,6 +165,25 @@ impl Engine<'_> {
         let root = self.launch.handles.root.as_ref().ok_or(Fault::Call("open", Errno::BADF))?;
         private(trees::copy(root.as_fd(), true)?)
     }
+}
+
+/// What criu says is the first process. That is our child, so that its number is its own until we wait for it; what is
+/// not must not be killed as if it were.
+fn first_process(pid: Option<i32>) -> Result<Process> {
+    let wrong = || {
+        let pid = pid.map_or("no process".to_owned(), |pid| format!("process {pid}"));
+        let message =
+            format!("criu says that {pid} is the container's first one, which is no child of this process");
+        Fault::Error(Error::new(ErrorKind::Criu, message))
+    };
+    let number = pid.filter(|pid| *pid > 0).and_then(Pid::from_raw).ok_or_else(wrong)?;
+    let pidfd = match pidfd_open(number, PidfdFlags::empty()) {
+        Ok(pidfd) => pidfd,
+        Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => return Err(wrong()),
+        Err(errno) => return Err(Fault::Call("pidfd_open", errno)),
+    };
+    let process = Process::from_parts(number.as_raw_nonzero().get(), pidfd)?;
+    if process.is_child()? { Ok(process) } else { Err(wrong()) }
 }
 
 type Inherited<'a> = Vec<(&'static str, BorrowedFd<'a>)>;
@@ -269,4 +287,24 @@ fn make(root: &OwnedFd, at: &Path, trees: &Trees, target: &Target) -> crate::Res
 fn utf8(path: &Path) -> crate::Result<String> {
     let text = path.to_str().map(str::to_owned);
     text.ok_or_else(|| Error::os(format_args!("{} is not UTF-8", path.display()), Errno::ILSEQ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_child_can_be_the_first_process() {
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert_eq!(first_process(Some(pid)).ok().unwrap().pid().as_raw_nonzero().get(), pid);
+        drop(child.stdin.take());
+        let parent = rustix::process::getppid().unwrap().as_raw_nonzero().get();
+        for wrong in [None, Some(0), Some(-1), Some(i32::MIN), Some(i32::MAX), Some(1), Some(parent)] {
+            let Err(Fault::Error(error)) = first_process(wrong) else { panic!("{wrong:?}") };
+            assert_eq!(error.kind(), &ErrorKind::Criu, "{error}");
+        }
+        child.wait().unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::net_devices::NetDevices;
-use super::{Engine, hooks};
+use super::{Engine, criu_clones, hooks};
 use crate::sys::pidfd::Process;
 use crate::{Error, cgroup, resctrl};
 
@@ -38,6 +38,8 @@ impl Engine<'_> {
         if let Some(cgroup) = self.cgroup.take() {
             troubles.extend(empty(cgroup).err());
         }
+        // Nothing of the container runs any more.
+        troubles.extend(self.criu_since.take().and_then(|since| criu_clones::reap(since).err()));
         troubles.extend(resctrl::remove(&self.rdt_groups).err());
         if let Some(claim) = self.claim.take() {
             hooks::run_poststop(&self.stored);

@@ -102,6 +102,16 @@ impl Process {
         raw::pidfd_send_signal(self.pidfd.as_fd(), signal)
     }
 
+    /// Whether it is a child of the calling process that nobody has waited for.
+    pub(crate) fn is_child(&self) -> Result<bool> {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match io::retry_on_intr(|| waitid(WaitId::PidFd(self.pidfd.as_fd()), look)) {
+            Ok(_) => Ok(true),
+            Err(Errno::CHILD) => Ok(false),
+            Err(errno) => Err(Error::os(format_args!("waitid of process {}", self.pid), errno)),
+        }
+    }
+
     /// Waits for its end if it is a child of the calling process; `None` if it is not.
     pub(crate) fn wait_child(&self) -> Result<Option<WaitIdStatus>> {
         self.waitid(WaitIdOptions::EXITED)

@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
-    CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstat, fstatfs, open, openat2, readlinkat,
+    CWD, Dir, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstat, fstatfs, open, openat2, readlinkat,
 };
 use rustix::io::{self, Errno};
 use rustix::process::Pid;
@@ -69,6 +69,17 @@ impl Procfs {
 }
 
 impl Procfs {
+    /// The processes that there are now.
+    pub(crate) fn pids(&self) -> io::Result<Vec<Pid>> {
+        let mut pids = Vec::new();
+        for entry in Dir::new(self.open_file(".", OFlags::RDONLY | OFlags::DIRECTORY)?)? {
+            let entry = entry?;
+            let number = entry.file_name().to_str().ok().and_then(|name| name.parse().ok());
+            pids.extend(number.filter(|number: &i32| *number > 0).and_then(Pid::from_raw));
+        }
+        Ok(pids)
+    }
+
     /// The name that the kernel gives the file behind a descriptor of this thread.
     pub(crate) fn name_of_own(&self, fd: i32) -> io::Result<CString> {
         readlinkat(&self.0, format!("thread-self/fd/{fd}"), Vec::new())
@@ -84,6 +95,8 @@ impl AsFd for Procfs {
 /// What is needed of `/proc/PID/stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
+    /// Field 4.
+    pub(crate) parent: i32,
     /// Field 22.
     pub(crate) start_time: u64,
     /// Field 9, `PF_*` of the kernel's `sched.h`.
@@ -106,10 +119,11 @@ impl Stat {
         let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
         let fields = std::str::from_utf8(stat.get(end_of_name + 1..)?).ok()?;
         let field = |number: usize| fields.split_ascii_whitespace().nth(number - FIRST);
+        let parent = field(4)?.parse().ok()?;
         let flags = field(9)?.parse().ok()?;
         let start_time = field(22)?.parse().ok()?;
         let exit_code = field(52)?.parse().ok()?;
-        Some(Self { start_time, flags, exit_code })
+        Some(Self { parent, start_time, flags, exit_code })
     }
 
     /// Whether the process has executed a program since it was forked.
@@ -156,7 +170,7 @@ mod tests {
                 .into_bytes()
         };
         for name in ["sh", "a b", "x) S 1 (", ")", ""] {
-            let expected = Stat { start_time: 4711, flags: 4194560, exit_code: 9 };
+            let expected = Stat { parent: 1, start_time: 4711, flags: 4194560, exit_code: 9 };
             assert_eq!(Stat::parse(&line(name)), Some(expected), "{name:?}");
         }
         assert_eq!(Stat::parse(b"7 (sh) S 1 7"), None);

@@ -3,6 +3,8 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
 use std::ptr;
 
 use rustix::fd::BorrowedFd;
@@ -201,6 +203,32 @@ fn inherit_nothing() -> crate::Result<()> {
     // SAFETY: no pointer is passed, and nothing is closed before a program is executed.
     check(unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) })
         .map_err(|errno| Error::os("close_range of a thread", errno))
+}
+
+/// The signals by which a person at a terminal ends or stops a program.
+const OF_PEOPLE: [libc::c_int; 5] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP];
+
+/// Starts a program that must learn of its children's ends and its alarms, whatever signals the calling thread has
+/// blocked, and must not be ended halfway by a key that was meant for us: it ends with its connection to us.
+pub(crate) fn spawn_heedless(command: &mut Command) -> std::io::Result<Child> {
+    // SAFETY: between fork and exec the closure takes no memory and no lock: it makes three calls, all of which are
+    // async-signal-safe (signal-safety(7)), on a set of its own stack.
+    unsafe { command.pre_exec(block_signals_of_people) };
+    command.spawn()
+}
+
+fn block_signals_of_people() -> std::io::Result<()> {
+    // SAFETY: a set of signals is plain data, for which all-zero bytes are a value; it lives until the calls return,
+    // which fill and read it. The old set is not asked for.
+    unsafe {
+        let mut blocked = std::mem::zeroed();
+        libc::sigemptyset(&raw mut blocked);
+        for signal in OF_PEOPLE {
+            libc::sigaddset(&raw mut blocked, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const blocked, ptr::null_mut());
+    }
+    Ok(())
 }
 
 /// Blocks all signals but those that the C library needs; what was blocked before.

@@ -1,8 +1,11 @@
 //! `checkpoint`: writes the state of a container's processes into files.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 
 use libcontainer::CheckpointOptions;
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::Errno;
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 use super::creation::not_empty;
 use super::criu::{Common, criu_options, with_common};
@@ -97,30 +100,32 @@ fn page_server(text: &str) -> Result<Option<(String, u16)>, Failure> {
     parts.map(Some).ok_or_else(|| Failure::Usage(messages::BAD_PAGE_SERVER.to_owned()))
 }
 
-/// Opens the file behind a descriptor of this process once more; -1 is none.
+/// A copy of a descriptor of this process; -1 is none.
 fn status(number: &str) -> Result<Option<File>, Failure> {
     if number == "-1" {
         return Ok(None);
     }
     let invalid = |why: &str| Failure::Usage(messages::bad_status_fd(number, why));
     let number: u32 = number.parse().map_err(|_| invalid("not a number"))?;
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"))
-        .map_err(|_| invalid("bad file descriptor"))?;
-    if !is_writable(&info) {
-        return Err(invalid("not writable"));
+    let number = i32::try_from(number).map_err(|_| invalid("bad file descriptor"))?;
+    // A socket cannot be opened once more by its path in /proc.
+    let copy = pidfd_open(getpid(), PidfdFlags::empty())
+        .and_then(|own| pidfd_getfd(own, number, PidfdGetfdFlags::empty()))
+        .map_err(|errno| match errno {
+            Errno::BADF => invalid("bad file descriptor"),
+            errno => invalid(&std::io::Error::from(errno).to_string()),
+        })?;
+    let flags = fcntl_getfl(&copy).map_err(|errno| invalid(&std::io::Error::from(errno).to_string()))?;
+    match flags.intersects(OFlags::WRONLY | OFlags::RDWR) {
+        true => Ok(Some(copy.into())),
+        false => Err(invalid("not writable")),
     }
-    let file = OpenOptions::new().write(true).open(format!("/proc/self/fd/{number}"));
-    file.map(Some).map_err(|error| invalid(&error.to_string()))
-}
-
-/// The access mode is the last octal digit, as fcntl(2) has it.
-fn is_writable(info: &str) -> bool {
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-    flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & 3 != 0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     #[test]
@@ -136,11 +141,13 @@ mod tests {
 
     #[test]
     fn a_status_descriptor_must_be_writable() {
-        assert!(is_writable("pos:\t0\nflags:\t0100001\nmnt_id:\t13\n"));
-        assert!(!is_writable("pos:\t0\nflags:\t0100000\n"));
-        assert!(!is_writable("nothing"));
+        let (reader, writer) = std::io::pipe().unwrap();
+        let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let of = |fd: &dyn AsRawFd| status(&fd.as_raw_fd().to_string());
+        assert!(matches!(of(&writer), Ok(Some(_))) && matches!(of(&socket), Ok(Some(_))));
+        assert!(of(&reader).is_err());
         assert!(matches!(status("-1"), Ok(None)));
-        for wrong in ["x", "-2", "99999"] {
+        for wrong in ["x", "-2", "99999", "4294967295"] {
             assert!(status(wrong).is_err(), "{wrong}");
         }
     }
