@@ -73,7 +73,6 @@ fn what_takes_the_place_of_passwd_is_not_opened() {
 
 #[test]
 fn what_is_in_the_place_of_the_terminals_multiplexer_is_not_opened() {
-    differs_from!("runc", "it looks at what it has opened");
     differs_from!("crun", "it looks at what it has opened");
     let sandbox = Sandbox::new();
     let console = Console::listen(sandbox.path());
