@@ -1,11 +1,15 @@
 //! Where the container's processes are accounted, and what limits them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use integration::harness::*;
 use integration::{differs_from, on_hosts, skip};
+use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use serde_json::{Value, json};
 
 /// The container's cgroup in v1 `controller`.
@@ -309,4 +313,28 @@ fn a_container_that_is_undone_leaves_its_neighbours_alone() {
     for parent in parents {
         fs::remove_dir(parent).unwrap();
     }
+}
+
+/// Processes that may write to the container's cgroup make cgroups of any name, and as deep as they like.
+#[test]
+fn cgroups_of_hostile_names_and_depth_are_removed() {
+    differs_from!("runc", "it knows cgroups by their paths");
+    differs_from!("crun", "it knows cgroups by their paths");
+    let sandbox = Sandbox::new();
+    let mut container = sandbox.started(&["pause"], |_| {});
+    assert_eq!(container.line(), "ready");
+    let name = OsString::from_vec([b"\xff".as_slice(), &[b'x'; 200]].concat());
+    for cgroup in cgroups_named(sandbox.id()) {
+        let mut here: OwnedFd = fs::File::open(cgroup).unwrap().into();
+        for _ in 0..40 {
+            mkdirat(&here, &name, Mode::RWXU).unwrap();
+            here = openat(&here, &name, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        }
+    }
+    sandbox.command(&["pause", "ID"]).success();
+    sandbox.command(&["ps", "ID"]).success();
+    sandbox.command(&["resume", "ID"]).success();
+    sandbox.command(&["kill", "--all", "ID", "KILL"]).success();
+    sandbox.command(&["delete", "--force", "ID"]).success();
+    sandbox.assert_nothing_left();
 }

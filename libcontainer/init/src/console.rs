@@ -1,14 +1,16 @@
 //! The terminal: made in the container's own devpts, reached through descriptors only.
 
-use libc::{O_NOCTTY, O_RDWR};
+use libc::{O_DIRECTORY, O_NOCTTY, O_PATH, O_RDWR};
 
 use crate::op::Op;
 use crate::program::{CText, Program};
 use crate::slot::{CONSOLE, ROOT};
+use crate::sys::Handle;
 use crate::{Fault, Result, resolve, sys};
 
 const DEVPTS_MAGIC: i64 = 0x1cd1;
-const PTMX: CText<'static> = CText::literal(c"/dev/pts/ptmx");
+const DEVPTS: CText<'static> = CText::literal(c"/dev/pts");
+const PTMX: CText<'static> = CText::literal(c"ptmx");
 const CONSOLE_PATH: CText<'static> = CText::literal(c"/dev/console");
 
 /// What [`crate::Step::Terminal`] says.
@@ -22,10 +24,7 @@ pub(crate) struct Terminal {
 
 pub(crate) fn terminal(program: &Program<'_>, wanted: &Terminal) -> Result<()> {
     let root = program.slot(ROOT)?;
-    let master = resolve::open(root, PTMX, O_RDWR | O_NOCTTY)?;
-    if sys::file_system(master.fd())? != DEVPTS_MAGIC {
-        return Err(Fault { op: Op::Verify, errno: libc::ENODEV });
-    }
+    let master = master(root)?;
     let number = sys::prepare_pty(master.fd(), wanted.rows, wanted.columns)?;
     if wanted.plain_lines {
         sys::keep_line_feeds(master.fd())?;
@@ -45,6 +44,16 @@ pub(crate) fn terminal(program: &Program<'_>, wanted: &Terminal) -> Result<()> {
         sys::dup_to(peer.fd(), standard)?;
     }
     Ok(())
+}
+
+/// The multiplexer of a devpts. That is made sure of before it is opened: opening another device could do something.
+fn master(root: i32) -> Result<Handle> {
+    let devpts = resolve::open(root, DEVPTS, O_PATH | O_DIRECTORY)?;
+    if sys::file_system(devpts.fd())? != DEVPTS_MAGIC {
+        return Err(Fault { op: Op::Verify, errno: libc::ENODEV });
+    }
+    let resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_SYMLINKS;
+    sys::openat2(devpts.fd(), PTMX, O_RDWR | O_NOCTTY, resolve)
 }
 
 const NAME_BYTES: usize = 24;

@@ -18,6 +18,7 @@ mod device;
 mod exec;
 pub mod hook;
 mod ids;
+mod kernel;
 mod link;
 mod mask;
 mod mount;

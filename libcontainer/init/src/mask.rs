@@ -3,8 +3,8 @@
 use libc::O_PATH;
 
 use crate::attr::{self, MountAttr};
+use crate::kernel::Kernel;
 use crate::program::{CText, Program, Text};
-use crate::resolve;
 use crate::slot::{EMPTY, NULL, ROOT, Slot};
 use crate::sys::{self, Handle};
 use crate::{Fault, Result, mount, null};
@@ -12,8 +12,8 @@ use crate::{Fault, Result, mount, null};
 const CLONE: u32 = libc::OPEN_TREE_CLONE;
 const THIS: CText<'static> = CText::literal(c"");
 
-pub(crate) fn mask(program: &mut Program<'_>, path: Text, folder: Text) -> Result<()> {
-    let Some(place) = find(program, path)? else { return Ok(()) };
+pub(crate) fn mask(program: &mut Program<'_>, kernel: &Kernel, path: Text, folder: Text) -> Result<()> {
+    let Some(place) = find(program, kernel, path)? else { return Ok(()) };
     let is_folder = sys::stat(place.fd(), THIS, 0)?.is(libc::S_IFDIR);
     let slot: Slot = if is_folder { EMPTY } else { NULL };
     // The first mask of a kind is the mount that the others are copied from: only an attached mount can be copied
@@ -31,8 +31,8 @@ pub(crate) fn mask(program: &mut Program<'_>, path: Text, folder: Text) -> Resul
     }
 }
 
-fn find(program: &Program<'_>, path: Text) -> Result<Option<Handle>> {
-    match resolve::open(program.slot(ROOT)?, program.text(path)?, O_PATH) {
+fn find(program: &Program<'_>, kernel: &Kernel, path: Text) -> Result<Option<Handle>> {
+    match kernel.open(program.slot(ROOT)?, program.text(path)?, O_PATH) {
         Ok(place) => Ok(Some(place)),
         Err(Fault { errno: libc::ENOENT | libc::ENOTDIR, .. }) => Ok(None),
         Err(fault) => Err(fault),
@@ -52,7 +52,8 @@ fn null_device(program: &Program<'_>) -> Result<Handle> {
     sys::open_tree(null::find(program)?.fd(), THIS, CLONE)
 }
 
-pub(crate) fn read_only(program: &Program<'_>, path: Text) -> Result<()> {
-    let Some(place) = find(program, path)? else { return Ok(()) };
-    mount::cover_place(program, &place, &MountAttr { set: attr::RDONLY, ..MountAttr::default() }, true)
+pub(crate) fn read_only(program: &Program<'_>, kernel: &mut Kernel, path: Text) -> Result<()> {
+    let Some(place) = find(program, kernel, path)? else { return Ok(()) };
+    let attr = MountAttr { set: attr::RDONLY, ..MountAttr::default() };
+    mount::cover_place(program, kernel, (program.text(path)?, &place), &attr, true)
 }

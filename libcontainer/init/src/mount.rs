@@ -3,6 +3,7 @@
 use libc::{O_DIRECTORY, O_PATH};
 
 use crate::attr::MountAttr;
+use crate::kernel::Kernel;
 use crate::op::Op;
 use crate::program::{CText, Program, Text, split};
 use crate::resolve::{self, Parent};
@@ -13,6 +14,7 @@ use crate::{Fault, Result};
 
 pub(crate) fn mount(
     program: &Program<'_>,
+    kernel: &mut Kernel,
     fs: &Filesystem,
     attr: &MountAttr,
     target: Text,
@@ -30,7 +32,11 @@ pub(crate) fn mount(
     if !attr.is_empty() {
         sys::mount_setattr(mount.fd(), true, attr)?;
     }
-    sys::move_mount(mount.fd(), place.fd())
+    sys::move_mount(mount.fd(), place.fd())?;
+    if Kernel::is_place(target) {
+        kernel.note(target, mount.keep());
+    }
+    Ok(())
 }
 
 /// The place, and the permission bits that what is mounted there is to have.
@@ -172,18 +178,26 @@ pub(crate) fn attributes(
     sys::mount_setattr(mount.fd(), recursive, attr)
 }
 
-pub(crate) fn cover(program: &Program<'_>, target: Text, attr: &MountAttr, recursive: bool) -> Result<()> {
-    let place = resolve::open(program.slot(ROOT)?, program.text(target)?, O_PATH)?;
+pub(crate) fn cover(
+    program: &Program<'_>,
+    kernel: &mut Kernel,
+    target: Text,
+    attr: &MountAttr,
+    recursive: bool,
+) -> Result<()> {
+    let target = program.text(target)?;
+    let place = resolve::open(program.slot(ROOT)?, target, O_PATH)?;
     // Of anything but a mount this is an error, as changing it would be.
     sys::fspick(place.fd())?;
-    cover_place(program, &place, attr, recursive)
+    cover_place(program, kernel, (target, &place), attr, recursive)
 }
 
 /// Puts a copy of what is at a place, and of all mounts below it, over it, with its attributes changed. The root is
 /// changed itself: paths begin below what covers it.
 pub(crate) fn cover_place(
     program: &Program<'_>,
-    place: &Handle,
+    kernel: &mut Kernel,
+    (path, place): (CText<'_>, &Handle),
     attr: &MountAttr,
     recursive: bool,
 ) -> Result<()> {
@@ -193,7 +207,8 @@ pub(crate) fn cover_place(
     let whole = libc::OPEN_TREE_CLONE | libc::AT_RECURSIVE as u32;
     let copy = sys::open_tree(place.fd(), CText::literal(c""), whole)?;
     sys::mount_setattr(copy.fd(), recursive, attr)?;
-    sys::move_mount(copy.fd(), place.fd())
+    sys::move_mount(copy.fd(), place.fd())?;
+    kernel.covered(path, place, copy)
 }
 
 /// Opens the place of a mount. A strict place (`/proc`, `/sys`) must be reached without a symlink and be a folder:

@@ -2,10 +2,9 @@
 
 use libc::{O_NOCTTY, O_PATH, O_RDWR};
 
-use crate::buffer::Buffer;
 use crate::op::Op;
 use crate::program::{CText, Program};
-use crate::slot::{PROC, ROOT};
+use crate::slot::ROOT;
 use crate::sys::{self, Handle, Stat};
 use crate::{Fault, Result, resolve};
 
@@ -28,12 +27,10 @@ pub(crate) fn find(program: &Program<'_>) -> Result<Handle> {
 /// is returned in any case. Devices are not yet restricted.
 pub(crate) fn open(program: &Program<'_>) -> Result<Handle> {
     let found = find(program)?;
-    let Ok(procfs) = program.slot(PROC) else {
-        return checked(resolve::open(program.slot(ROOT)?, PATH, O_RDWR | O_NOCTTY)?);
-    };
-    let mut link = Buffer::from(&[b"self/fd/"])?;
-    link.push_number(found.fd() as u32)?;
-    sys::openat2(procfs, link.text()?, O_RDWR, 0)
+    match resolve::open_found(program, &found, O_RDWR)? {
+        Some(opened) => Ok(opened),
+        None => checked(resolve::open(program.slot(ROOT)?, PATH, O_RDWR | O_NOCTTY)?),
+    }
 }
 
 fn checked(found: Handle) -> Result<Handle> {

@@ -4,7 +4,8 @@ use libc::{O_DIRECTORY, O_NOFOLLOW, O_PATH, S_IFREG};
 
 use crate::buffer::Buffer;
 use crate::op::Op;
-use crate::program::CText;
+use crate::program::{CText, Program};
+use crate::slot::PROC;
 use crate::sys::{self, Handle};
 use crate::{Fault, Result};
 
@@ -25,6 +26,14 @@ pub(crate) fn open(root: i32, path: CText<'_>, flags: i32) -> Result<Handle> {
 /// Opens `path` below `root` if no symlink is on the way to it.
 pub(crate) fn open_strict(root: i32, path: CText<'_>, flags: i32) -> Result<Handle> {
     walk(root, path, flags, IN_ROOT | libc::RESOLVE_NO_SYMLINKS)
+}
+
+/// Opens the very file that was found with `O_PATH`, whatever is at its path by now. `None` without a procfs to do that by.
+pub(crate) fn open_found(program: &Program<'_>, found: &Handle, flags: i32) -> Result<Option<Handle>> {
+    let Ok(procfs) = program.slot(PROC) else { return Ok(None) };
+    let mut link = Buffer::from(&[b"self/fd/"])?;
+    link.push_number(found.fd() as u32)?;
+    sys::openat2(procfs, link.text()?, flags, 0).map(Some)
 }
 
 fn walk(root: i32, path: CText<'_>, flags: i32, resolve: u64) -> Result<Handle> {
@@ -49,28 +58,40 @@ pub(crate) fn target(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
 /// file systems: what hides their files would then be hidden itself.
 pub fn place(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
     match open_strict(root, path, O_PATH) {
-        Err(Fault { errno: libc::ENOENT, .. }) => make(root, path, file),
-        Err(Fault { errno: libc::ELOOP, .. }) => {
-            let place = target(root, path, file)?;
-            match sys::file_system(place.fd())? {
-                PROC_MAGIC | SYSFS_MAGIC => Err(Fault { op: Op::Verify, errno: libc::ELOOP }),
-                _ => Ok(place),
-            }
-        }
+        Err(Fault { errno: libc::ENOENT, .. }) => match make_last(root, path, file, open_strict) {
+            Ok(Some(made)) => Ok(made),
+            // A link may have come into the way meanwhile.
+            Ok(None) | Err(Fault { errno: libc::ELOOP, .. }) => by_links(root, path, file),
+            Err(fault) => Err(fault),
+        },
+        Err(Fault { errno: libc::ELOOP, .. }) => by_links(root, path, file),
         other => other,
+    }
+}
+
+fn by_links(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
+    let place = target(root, path, file)?;
+    match sys::file_system(place.fd())? {
+        PROC_MAGIC | SYSFS_MAGIC => Err(Fault { op: Op::Verify, errno: libc::ELOOP }),
+        _ => Ok(place),
     }
 }
 
 /// Makes `path`, of which something is missing.
 fn make(root: i32, path: CText<'_>, file: bool) -> Result<Handle> {
-    match make_last(root, path, file)? {
+    match make_last(root, path, file, open)? {
         Some(made) => Ok(made),
         None => make_all(root, path, file),
     }
 }
 
 /// Makes the last component of `path` alone, which is what is missing as a rule. `None` if it is not that simple.
-fn make_last(root: i32, path: CText<'_>, file: bool) -> Result<Option<Handle>> {
+fn make_last(
+    root: i32,
+    path: CText<'_>,
+    file: bool,
+    open: impl FnOnce(i32, CText<'_>, i32) -> Result<Handle>,
+) -> Result<Option<Handle>> {
     let Ok((folder, name)) = split(path) else { return Ok(None) };
     let absolute = Buffer::from(&[b"/", folder])?;
     match open(root, absolute.text()?, O_PATH | O_DIRECTORY) {
@@ -208,4 +229,45 @@ fn through_link(folder: &Handle, name: &[u8], done: &Buffer, rest: &[u8]) -> Res
     let is_absolute = says.bytes().first() == Some(&b'/');
     let before: &[u8] = if is_absolute { b"" } else { done.bytes() };
     Buffer::from(&[before, b"/", says.bytes(), b"/", rest])
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::{format, fs, thread};
+
+    use super::*;
+
+    /// Somebody makes and removes a link into the kernel's files where a folder is missing.
+    #[test]
+    fn a_link_that_comes_meanwhile_does_not_lead_into_procfs() {
+        let folder = std::env::temp_dir().join(format!("place-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let link = folder.join("link");
+        let root = fs::File::open("/").unwrap();
+        let target = Buffer::from(&[link.as_os_str().as_encoded_bytes(), b"/fd"]).unwrap();
+        let stop = AtomicBool::new(false);
+        let in_procfs = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let _ = symlink("/proc/self", &link);
+                    let _ = fs::remove_file(&link);
+                    let _ = fs::remove_dir_all(&link);
+                }
+            });
+            let found = (0..5000).filter(|_| {
+                let place = place(root.as_raw_fd(), target.text().unwrap(), false);
+                place.is_ok_and(|place| sys::file_system(place.fd()) == Ok(PROC_MAGIC))
+            });
+            let found = found.count();
+            stop.store(true, Ordering::Relaxed);
+            found
+        });
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(in_procfs, 0);
+    }
 }

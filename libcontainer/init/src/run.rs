@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::hook::{Hook, Started};
+use crate::kernel::Kernel;
 use crate::link::{self, Record};
 use crate::op::Op;
 use crate::output::Output;
@@ -25,6 +26,8 @@ struct Context<'p, 'a> {
     parent: Option<Parent<'a>>,
     /// The folder of what was attached last.
     beside: Option<Parent<'a>>,
+    /// The mounts at `/proc` and `/sys`.
+    kernel: Kernel,
     /// The text of `HOME=`, which the environment points to.
     home: Buffer,
     /// The hook that this process will become instead of the program: a copy of the first process made for it.
@@ -65,6 +68,7 @@ pub fn run(program: &mut Program<'_>) -> ! {
         entered: false,
         parent: None,
         beside: None,
+        kernel: Kernel::default(),
         home: Buffer::new(),
         hook: None,
         output: Output::new(),
@@ -162,7 +166,7 @@ impl<'a> Context<'_, 'a> {
             Step::AttachRoot { at } => pivot::attach(program, at),
             Step::OpenRoot => pivot::open_root(program),
             Step::Mount { ref fs, ref attr, target, strict } => {
-                mount::mount(program, fs, attr, target, strict)
+                mount::mount(program, &mut self.kernel, fs, attr, target, strict)
             }
             Step::MountText { fstype, source, options, flags, target } => {
                 mount::mount_text(program, &mount::Texts { fstype, source, options, flags }, target)
@@ -170,11 +174,14 @@ impl<'a> Context<'_, 'a> {
             Step::Reconfigure { config, target } => mount::reconfigure(program, config, target),
             Step::Attach { tree, target, file, strict } => {
                 mount::attach(program, &mut self.beside, tree, target, file, strict)
+                    .and_then(|()| self.kernel.note_tree(program, target, tree))
             }
             Step::Attributes { target, ref attr, recursive } => {
                 mount::attributes(program, target, attr, recursive)
             }
-            Step::Cover { target, ref attr, recursive } => mount::cover(program, target, attr, recursive),
+            Step::Cover { target, ref attr, recursive } => {
+                mount::cover(program, &mut self.kernel, target, attr, recursive)
+            }
             Step::Node { path, mode, device, uid, gid } => {
                 device::node(program, &mut self.parent, &device::Node { path, mode, device, uid, gid })
             }
@@ -186,8 +193,8 @@ impl<'a> Context<'_, 'a> {
             Step::MoveRoot => pivot::move_root(program),
             Step::ChangeRoot => pivot::change_root(program),
             Step::Label { target, label } => mount::label(program, target, label),
-            Step::Mask { path, folder } => mask::mask(program, path, folder),
-            Step::ReadOnly { path } => mask::read_only(program, path),
+            Step::Mask { path, folder } => mask::mask(program, &self.kernel, path, folder),
+            Step::ReadOnly { path } => mask::read_only(program, &mut self.kernel, path),
             _ => return None,
         })
     }
@@ -292,7 +299,7 @@ impl<'a> Context<'_, 'a> {
     }
 
     fn home(&mut self, uid: u32, place: u32) -> Result<()> {
-        crate::passwd::home(self.program.slot(crate::slot::ROOT)?, uid, &mut self.home)?;
+        crate::passwd::home(self.program, uid, &mut self.home)?;
         let text = self.home.text()?.as_ptr();
         match self.program.envp.get_mut(place as usize) {
             Some(entry) => {

@@ -1,6 +1,8 @@
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Uid, chownat, openat2};
@@ -97,20 +99,40 @@ impl Dir {
             .map_err(|errno| self.error("fchownat", errno).in_file(file))
     }
 
-    /// The names of the cgroups in this one.
-    pub(super) fn children(&self) -> Result<Vec<String>, CgroupError> {
+    fn child_if_exists(&self, name: &OsStr) -> Result<Option<Self>, CgroupError> {
+        let path = self.path.join(name);
+        match rustix::fs::openat(&self.fd, name, flags(), Mode::empty()) {
+            Ok(fd) => Ok(Some(Self { fd, path })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(CgroupError::system("openat", &path, errno)),
+        }
+    }
+
+    fn parent(&self) -> Result<Self, CgroupError> {
+        let fd = rustix::fs::openat(&self.fd, "..", flags(), Mode::empty())
+            .map_err(|errno| self.error("openat", errno))?;
+        Ok(Self { fd, path: self.path.parent().unwrap_or(Path::new("/")).to_owned() })
+    }
+
+    /// The names of the cgroups in this one; none if it is gone.
+    fn children(&self) -> Result<Vec<OsString>, CgroupError> {
         self.entries(FileType::Directory)
     }
 
     /// The names of its control files; none if it is gone.
     pub(super) fn files(&self) -> Result<Vec<String>, CgroupError> {
-        match self.entries(FileType::RegularFile) {
+        let names = self.entries(FileType::RegularFile)?;
+        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+    }
+
+    fn entries(&self, wanted: FileType) -> Result<Vec<OsString>, CgroupError> {
+        match self.all_entries(wanted) {
             Err(error) if error.errno() == Some(Errno::NOENT) => Ok(Vec::new()),
             names => names,
         }
     }
 
-    fn entries(&self, wanted: FileType) -> Result<Vec<String>, CgroupError> {
+    fn all_entries(&self, wanted: FileType) -> Result<Vec<OsString>, CgroupError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let listing = rustix::fs::openat(&self.fd, ".", flags, Mode::empty())
             .and_then(rustix::fs::Dir::new)
@@ -120,7 +142,7 @@ impl Dir {
             let entry = entry.map_err(|errno| self.error("getdents64", errno))?;
             let name = entry.file_name().to_bytes();
             if entry.file_type() == wanted && !matches!(name, b"." | b"..") {
-                names.push(String::from_utf8_lossy(name).into_owned());
+                names.push(OsStr::from_bytes(name).to_owned());
             }
         }
         Ok(names)
@@ -146,20 +168,45 @@ pub(super) fn is_cgroup2(path: &Path) -> bool {
     rustix::fs::statfs(path).is_ok_and(|stat| stat.f_type == CGROUP2_MAGIC)
 }
 
-/// A cgroup and all below it, parents first.
-pub(super) fn subtree(top: &Path) -> Result<Vec<PathBuf>, CgroupError> {
-    let mut found = vec![top.to_owned()];
-    let mut next = 0;
-    while let Some(path) = found.get(next).cloned() {
-        next += 1;
-        let names = match Dir::open_if_exists(&path)? {
-            Some(dir) => match dir.children() {
-                Err(error) if error.errno() == Some(Errno::NOENT) => Vec::new(),
-                names => names?,
-            },
-            None => Vec::new(),
-        };
-        found.extend(names.iter().map(|name| path.join(name)));
-    }
-    Ok(found)
+/// What a walk meets.
+pub(super) enum Step<'a> {
+    /// A cgroup, before those in it.
+    Cgroup(&'a Dir),
+    /// All in the cgroup of this name have been met, and this is the one that holds it.
+    Left(&'a Dir, &'a OsStr),
 }
+
+/// Meets a cgroup and all below it. Processes of a container may make cgroups of any name, and so deep that neither a
+/// path nor a descriptor for each on the way would do: one is open at a time, and `..` leads back.
+pub(super) fn walk(
+    top: &Path,
+    mut meet: impl FnMut(Step<'_>) -> Result<(), CgroupError>,
+) -> Result<(), CgroupError> {
+    let Some(mut here) = Dir::open_if_exists(top)? else { return Ok(()) };
+    meet(Step::Cgroup(&here))?;
+    let mut way: Vec<OsString> = Vec::new();
+    let mut left = vec![here.children()?];
+    while let Some(names) = left.last_mut() {
+        match names.pop() {
+            Some(name) => {
+                let Some(child) = here.child_if_exists(&name)? else { continue };
+                meet(Step::Cgroup(&child))?;
+                left.push(child.children()?);
+                way.push(name);
+                here = child;
+            }
+            None => {
+                left.pop();
+                let Some(name) = way.pop() else { break };
+                // One that was removed meanwhile still knows what it was in.
+                here = here.parent()?;
+                meet(Step::Left(&here, &name))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "dir_tests.rs"]
+mod tests;

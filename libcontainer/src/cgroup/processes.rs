@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::dir::{Dir, subtree};
+use super::dir::{Dir, Step, walk};
 use super::wait::{self, Deadline};
 use super::{CgroupError, freezer};
 
@@ -20,12 +20,12 @@ use super::{CgroupError, freezer};
 pub fn processes(dirs: &[PathBuf]) -> Result<Vec<i32>, CgroupError> {
     let mut pids = Vec::new();
     for top in dirs {
-        for path in subtree(top)? {
-            let Some(dir) = Dir::open_if_exists(&path)? else { continue };
-            pids.extend(
-                listed(&dir)?.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0),
-            );
-        }
+        walk(top, |step| {
+            let Step::Cgroup(dir) = step else { return Ok(()) };
+            let listed = listed(dir)?;
+            pids.extend(listed.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0));
+            Ok(())
+        })?;
     }
     pids.sort_unstable();
     pids.dedup();
@@ -52,16 +52,16 @@ pub fn find(path: &Path, pid: i32) -> Result<Found, CgroupError> {
     if !unified || dir.read("cgroup.subtree_control")?.trim().is_empty() {
         return Ok(Found { unified, occupied: None });
     }
-    let holds = |path: &PathBuf| {
-        let Some(dir) = Dir::open_if_exists(path)? else { return Ok(false) };
-        Ok(listed(&dir)?.lines().any(|line| line.parse() == Ok(pid)))
-    };
-    for below in subtree(path)?.into_iter().skip(1) {
-        if holds(&below)? {
-            return Ok(Found { unified, occupied: Some(below) });
+    let mut occupied = None;
+    walk(path, |step| {
+        let Step::Cgroup(below) = step else { return Ok(()) };
+        let is_below = below.path() != path && occupied.is_none();
+        if is_below && listed(below)?.lines().any(|line| line.parse() == Ok(pid)) {
+            occupied = Some(below.path().to_owned());
         }
-    }
-    Ok(Found { unified, occupied: None })
+        Ok(())
+    })?;
+    Ok(Found { unified, occupied })
 }
 
 fn listed(dir: &Dir) -> Result<String, CgroupError> {

@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -5,7 +6,7 @@ use rustix::fs::{AtFlags, CWD, unlinkat};
 use rustix::io::Errno;
 
 use super::CgroupError;
-use super::dir::{Dir, subtree};
+use super::dir::{Dir, Step, walk};
 use super::processes::some;
 use super::wait::{self, Deadline};
 
@@ -45,13 +46,21 @@ fn remove_one(path: &Path) -> Result<bool, CgroupError> {
     }
 }
 
+/// As above, of one in another; whether it is in use shows when the other is to be removed.
+fn remove_in(dir: &Dir, name: &OsStr) -> Result<(), CgroupError> {
+    match unlinkat(dir, name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT | Errno::BUSY | Errno::NOTEMPTY) => Ok(()),
+        Err(errno) => Err(CgroupError::system("rmdir", &dir.path().join(name), errno)),
+    }
+}
+
 fn remove_busy(top: &Path, deadline: Deadline) -> Result<(), CgroupError> {
     loop {
-        let mut removed = true;
-        for path in subtree(top)?.iter().rev() {
-            removed = remove_one(path)?;
-        }
-        if removed {
+        walk(top, |step| match step {
+            Step::Left(dir, name) => remove_in(dir, name),
+            Step::Cgroup(_) => Ok(()),
+        })?;
+        if remove_one(top)? {
             return Ok(());
         }
         if deadline.passed() {
