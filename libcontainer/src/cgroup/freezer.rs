@@ -129,7 +129,9 @@ impl Freezer {
     fn is_frozen(&self) -> Result<bool, CgroupError> {
         if self.unified {
             let events = self.dir.read_if_exists("cgroup.events")?.unwrap_or_default();
-            return Ok(wait::value(&events, "frozen") == Some("1"));
+            // Until a process that has just come in is frozen too, not all are, of a cgroup that is to be frozen.
+            let is_to_be = || Ok(self.dir.read_if_exists(FREEZE)?.is_some_and(|freeze| freeze.trim() == "1"));
+            return if wait::value(&events, "frozen") == Some("1") { Ok(true) } else { is_to_be() };
         }
         Ok(self.dir.read_if_exists(STATE)?.is_some_and(|state| state.trim() != "THAWED"))
     }
@@ -138,6 +140,18 @@ impl Freezer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cgroup_is_frozen_although_a_process_that_came_in_is_not_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let freezer = Freezer { dir: Dir::open(folder.path()).unwrap(), unified: true };
+        for (events, freeze, expected) in [("1", "0", true), ("0", "1", true), ("0", "0", false)] {
+            std::fs::write(folder.path().join("cgroup.events"), format!("populated 1\nfrozen {events}\n"))
+                .unwrap();
+            std::fs::write(folder.path().join(FREEZE), format!("{freeze}\n")).unwrap();
+            assert_eq!(freezer.is_frozen().unwrap(), expected, "{events} {freeze}");
+        }
+    }
 
     #[test]
     fn a_cgroup_that_is_removed_meanwhile_needs_no_thaw() {
