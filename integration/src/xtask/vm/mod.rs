@@ -29,7 +29,7 @@ use payload::{DONE, ENDED, Selection, Work};
 const BOOT: Duration = Duration::from_secs(10 * 60);
 
 /// How long all programs may take.
-const WORK: Duration = Duration::from_secs(15 * 60);
+const WORK: Duration = Duration::from_secs(25 * 60);
 
 /// What runs in the machine with either security module: the life of a container.
 const ALWAYS: &[&str] = &["lifecycle::"];
