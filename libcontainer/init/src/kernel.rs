@@ -18,24 +18,27 @@ pub(crate) struct Kernel {
 type Below<'a> = (i32, CText<'a>);
 
 impl Kernel {
-    /// Notes what was mounted at a target; its descriptor stays open.
-    pub(crate) fn note(&mut self, target: CText<'_>, mount: i32) {
-        match target.bytes() {
-            b"/proc" => self.proc = Some(mount),
-            b"/sys" => self.sys = Some(mount),
-            _ => {}
+    /// Notes what was mounted at a target. If it is one of the two, its descriptor stays open.
+    pub(crate) fn mounted(&mut self, target: CText<'_>, mount: Handle) {
+        if let Some(noted) = self.at(target) {
+            *noted = Some(mount.keep());
         }
     }
 
-    /// As above, of a tree that was attached.
-    pub(crate) fn note_tree(&mut self, program: &Program<'_>, target: Text, tree: Slot) -> Result<()> {
-        self.note(program.text(target)?, program.slot(tree)?);
+    /// Notes which tree was attached at a target.
+    pub(crate) fn attached(&mut self, program: &Program<'_>, target: Text, tree: Slot) -> Result<()> {
+        if let Some(noted) = self.at(program.text(target)?) {
+            *noted = Some(program.slot(tree)?);
+        }
         Ok(())
     }
 
-    /// Whether what is mounted at a target is to be noted.
-    pub(crate) fn is_place(target: CText<'_>) -> bool {
-        matches!(target.bytes(), b"/proc" | b"/sys")
+    fn at(&mut self, target: CText<'_>) -> Option<&mut Option<i32>> {
+        match target.bytes() {
+            b"/proc" => Some(&mut self.proc),
+            b"/sys" => Some(&mut self.sys),
+            _ => None,
+        }
     }
 
     /// Opens what is at `path` below `root`, or below the mount that holds it.

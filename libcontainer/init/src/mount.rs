@@ -33,9 +33,7 @@ pub(crate) fn mount(
         sys::mount_setattr(mount.fd(), true, attr)?;
     }
     sys::move_mount(mount.fd(), place.fd())?;
-    if Kernel::is_place(target) {
-        kernel.note(target, mount.keep());
-    }
+    kernel.mounted(target, mount);
     Ok(())
 }
 

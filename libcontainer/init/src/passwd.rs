@@ -1,51 +1,33 @@
 //! `HOME`, looked up in the container's own passwd file after its mounts, without allocating.
 
-use libc::{O_NOCTTY, O_NONBLOCK, O_PATH, O_RDONLY, S_IFREG};
+use libc::{O_NOCTTY, O_NONBLOCK, O_RDONLY, S_IFREG};
 
 use crate::buffer::Buffer;
 use crate::program::{CText, Program};
-use crate::slot::ROOT;
-use crate::sys::Handle;
 use crate::{Result, resolve, sys};
 
 /// How much of a passwd file is read: an image could bring an endless one.
 const MAX_BYTES: usize = 1 << 20;
+const PATH: CText<'static> = CText::literal(c"/etc/passwd");
 const FLAGS: i32 = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 const FIELD_UID: usize = 2;
 const FIELD_HOME: usize = 5;
 
 /// Fills `home` with `HOME=` and the folder of `uid`: `/` if there is none.
 pub(crate) fn home(program: &Program<'_>, uid: u32, home: &mut Buffer) -> Result<()> {
-    let root = program.slot(ROOT)?;
     home.truncate(0);
     home.push(b"HOME=")?;
     let prefix = home.bytes().len();
-    if !scan(program, root, uid, home) || home.bytes().get(prefix) != Some(&b'/') {
+    if !scan(program, uid, home) || home.bytes().get(prefix) != Some(&b'/') {
         home.truncate(prefix);
         home.push(b"/")?;
     }
     Ok(())
 }
 
-fn scan(program: &Program<'_>, root: i32, uid: u32, home: &mut Buffer) -> bool {
-    let path = CText::literal(c"/etc/passwd");
-    let is_file =
-        |file: &Handle| sys::stat(file.fd(), CText::literal(c""), 0).is_ok_and(|stat| stat.is(S_IFREG));
-    // Opening a device is an act already, so what it is comes first, and that is what is opened: an image can lead the
-    // path to a folder that it shares with another container, which puts something else there meanwhile.
-    let Ok(found) = resolve::open(root, path, O_PATH) else { return false };
-    if !is_file(&found) {
-        return false;
-    }
-    let file = match resolve::open_found(program, &found, FLAGS) {
-        Ok(None) => resolve::open(root, path, FLAGS),
-        Ok(Some(file)) => Ok(file),
-        Err(fault) => Err(fault),
-    };
-    let Ok(file) = file else { return false };
-    if !is_file(&file) {
-        return false;
-    }
+fn scan(program: &Program<'_>, uid: u32, home: &mut Buffer) -> bool {
+    let opened = resolve::open_checked(program, PATH, FLAGS, |stat| stat.is(S_IFREG));
+    let Ok(file) = opened else { return false };
     let mut line = Line::new(uid);
     let mut chunk = [0u8; 4096];
     let mut total = 0;

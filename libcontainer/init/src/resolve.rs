@@ -5,8 +5,8 @@ use libc::{O_DIRECTORY, O_NOFOLLOW, O_PATH, S_IFREG};
 use crate::buffer::Buffer;
 use crate::op::Op;
 use crate::program::{CText, Program};
-use crate::slot::PROC;
-use crate::sys::{self, Handle};
+use crate::slot::{PROC, ROOT};
+use crate::sys::{self, Handle, Stat};
 use crate::{Fault, Result};
 
 const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
@@ -28,12 +28,35 @@ pub(crate) fn open_strict(root: i32, path: CText<'_>, flags: i32) -> Result<Hand
     walk(root, path, flags, IN_ROOT | libc::RESOLVE_NO_SYMLINKS)
 }
 
-/// Opens the very file that was found with `O_PATH`, whatever is at its path by now. `None` without a procfs to do that by.
-pub(crate) fn open_found(program: &Program<'_>, found: &Handle, flags: i32) -> Result<Option<Handle>> {
-    let Ok(procfs) = program.slot(PROC) else { return Ok(None) };
+/// Finds what is at `path` without opening it, which would be an act already if it is a device. It must be as `fits` says:
+/// `ENODEV`.
+pub(crate) fn find(program: &Program<'_>, path: CText<'_>, fits: fn(&Stat) -> bool) -> Result<Handle> {
+    checked(open(program.slot(ROOT)?, path, O_PATH)?, fits)
+}
+
+/// Finds it and opens it. An image can lead the path to a folder that it shares with another container, which puts
+/// something else there after it was found: so what was found is what is opened, where there is a procfs to do that by,
+/// and nothing else is returned in any case. Devices are not yet restricted.
+pub(crate) fn open_checked(
+    program: &Program<'_>,
+    path: CText<'_>,
+    flags: i32,
+    fits: fn(&Stat) -> bool,
+) -> Result<Handle> {
+    let found = find(program, path, fits)?;
+    let Ok(procfs) = program.slot(PROC) else {
+        return checked(open(program.slot(ROOT)?, path, flags)?, fits);
+    };
     let mut link = Buffer::from(&[b"self/fd/"])?;
     link.push_number(found.fd() as u32)?;
-    sys::openat2(procfs, link.text()?, flags, 0).map(Some)
+    sys::openat2(procfs, link.text()?, flags, 0)
+}
+
+fn checked(found: Handle, fits: fn(&Stat) -> bool) -> Result<Handle> {
+    match fits(&sys::stat(found.fd(), CText::literal(c""), 0)?) {
+        true => Ok(found),
+        false => Err(Fault { op: Op::Verify, errno: libc::ENODEV }),
+    }
 }
 
 fn walk(root: i32, path: CText<'_>, flags: i32, resolve: u64) -> Result<Handle> {

@@ -174,7 +174,7 @@ impl<'a> Context<'_, 'a> {
             Step::Reconfigure { config, target } => mount::reconfigure(program, config, target),
             Step::Attach { tree, target, file, strict } => {
                 mount::attach(program, &mut self.beside, tree, target, file, strict)
-                    .and_then(|()| self.kernel.note_tree(program, target, tree))
+                    .and_then(|()| self.kernel.attached(program, target, tree))
             }
             Step::Attributes { target, ref attr, recursive } => {
                 mount::attributes(program, target, attr, recursive)
