@@ -69,6 +69,8 @@ const FREEZE: &str = "cgroup.freeze";
 struct Freezer {
     dir: Dir,
     unified: bool,
+    /// What its control said when it was found.
+    said: String,
 }
 
 impl Freezer {
@@ -79,8 +81,8 @@ impl Freezer {
             let Some(dir) = Dir::open_if_exists(path)? else { continue };
             let unified = dir.is_unified()?;
             let control = if unified { FREEZE } else { STATE };
-            if dir.read_if_exists(control)?.is_some() {
-                freezers.push(Self { dir, unified });
+            if let Some(said) = dir.read_if_exists(control)? {
+                freezers.push(Self { dir, unified, said });
             }
         }
         Ok(freezers)
@@ -127,13 +129,16 @@ impl Freezer {
     }
 
     fn is_frozen(&self) -> Result<bool, CgroupError> {
-        if self.unified {
-            let events = self.dir.read_if_exists("cgroup.events")?.unwrap_or_default();
-            // Until a process that has just come in is frozen too, not all are, of a cgroup that is to be frozen.
-            let is_to_be = || Ok(self.dir.read_if_exists(FREEZE)?.is_some_and(|freeze| freeze.trim() == "1"));
-            return if wait::value(&events, "frozen") == Some("1") { Ok(true) } else { is_to_be() };
+        let said = self.said.trim();
+        if !self.unified {
+            return Ok(said != "THAWED");
         }
-        Ok(self.dir.read_if_exists(STATE)?.is_some_and(|state| state.trim() != "THAWED"))
+        // One that is to be frozen by itself is so, although a process that has just come in may not be yet.
+        if said == "1" {
+            return Ok(true);
+        }
+        let events = self.dir.read_if_exists("cgroup.events")?.unwrap_or_default();
+        Ok(wait::value(&events, "frozen") == Some("1"))
     }
 }
 
@@ -144,11 +149,11 @@ mod tests {
     #[test]
     fn a_cgroup_is_frozen_although_a_process_that_came_in_is_not_yet() {
         let folder = tempfile::tempdir().unwrap();
-        let freezer = Freezer { dir: Dir::open(folder.path()).unwrap(), unified: true };
         for (events, freeze, expected) in [("1", "0", true), ("0", "1", true), ("0", "0", false)] {
             std::fs::write(folder.path().join("cgroup.events"), format!("populated 1\nfrozen {events}\n"))
                 .unwrap();
-            std::fs::write(folder.path().join(FREEZE), format!("{freeze}\n")).unwrap();
+            let dir = Dir::open(folder.path()).unwrap();
+            let freezer = Freezer { dir, unified: true, said: format!("{freeze}\n") };
             assert_eq!(freezer.is_frozen().unwrap(), expected, "{events} {freeze}");
         }
     }
@@ -158,7 +163,11 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("cgroup");
         std::fs::create_dir(&path).unwrap();
-        let freezer = Freezer { dir: Dir::open_if_exists(&path).unwrap().unwrap(), unified: false };
+        let freezer = Freezer {
+            dir: Dir::open_if_exists(&path).unwrap().unwrap(),
+            unified: false,
+            said: String::new(),
+        };
         std::fs::remove_dir(&path).unwrap();
         freezer.thaw().unwrap();
         assert!(freezer.dir.write(STATE, "THAWED").is_err(), "there is nothing to be written");

@@ -39,25 +39,27 @@ pub(super) fn remove_if_unused(path: &Path) -> Result<(), CgroupError> {
 
 /// `false` if the cgroup is in use.
 fn remove_one(path: &Path) -> Result<bool, CgroupError> {
-    match unlinkat(CWD, path, AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT) => Ok(true),
-        Err(Errno::BUSY | Errno::NOTEMPTY) => Ok(false),
-        Err(errno) => Err(CgroupError::system("rmdir", path, errno)),
-    }
+    is_removed(unlinkat(CWD, path, AtFlags::REMOVEDIR), || path.to_owned())
 }
 
-/// As above, of one in another; whether it is in use shows when the other is to be removed.
-fn remove_in(dir: &Dir, name: &OsStr) -> Result<(), CgroupError> {
-    match unlinkat(dir, name, AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT | Errno::BUSY | Errno::NOTEMPTY) => Ok(()),
-        Err(errno) => Err(CgroupError::system("rmdir", &dir.path().join(name), errno)),
+/// As above, of one in another.
+fn remove_in(dir: &Dir, name: &OsStr) -> Result<bool, CgroupError> {
+    is_removed(unlinkat(dir, name, AtFlags::REMOVEDIR), || dir.path().join(name))
+}
+
+fn is_removed(outcome: rustix::io::Result<()>, path: impl FnOnce() -> PathBuf) -> Result<bool, CgroupError> {
+    match outcome {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(Errno::BUSY | Errno::NOTEMPTY) => Ok(false),
+        Err(errno) => Err(CgroupError::system("rmdir", &path(), errno)),
     }
 }
 
 fn remove_busy(top: &Path, deadline: Deadline) -> Result<(), CgroupError> {
     loop {
         walk(top, |step| match step {
-            Step::Left(dir, name) => remove_in(dir, name),
+            // Whether it is in use shows when the one that holds it is to be removed.
+            Step::Left(dir, name) => remove_in(dir, name).map(drop),
             Step::Cgroup(_) => Ok(()),
         })?;
         if remove_one(top)? {

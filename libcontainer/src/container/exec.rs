@@ -108,10 +108,7 @@ impl Container {
         }
         tracing::debug!("plan of exec in {}:\n{plan}", self.id());
         #[cfg(feature = "fault-injection")]
-        let plan = options.injections.iter().fold(plan, |mut plan, injection| {
-            plan.inject(*injection);
-            plan
-        });
+        let plan = plan.injected(&options.injections);
         let (streams, [stdin, stdout, stderr]) = streams(&mut options)?;
         handles.streams = streams;
         let launch = Launch {

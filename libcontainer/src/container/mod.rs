@@ -130,10 +130,7 @@ impl Runtime {
         }
         tracing::debug!("plan of {id}:\n{plan}");
         #[cfg(feature = "fault-injection")]
-        let plan = options.injections.iter().fold(plan, |mut plan, injection| {
-            plan.inject(*injection);
-            plan
-        });
+        let plan = plan.injected(&options.injections);
         let launch =
             Launch { root: &self.root, id, config: bundle.config(), plan: &plan, handles, restoration: None };
         let (stored, process) = launch::create(launch, bundle, options.no_new_keyring)?;

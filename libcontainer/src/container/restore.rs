@@ -58,10 +58,7 @@ impl Runtime {
         let request = Request { id: id.as_str(), config, options: &for_plan, facts: &facts };
         let plan = planner::plan(&request)?;
         #[cfg(feature = "fault-injection")]
-        let plan = options.create.injections.iter().fold(plan, |mut plan, injection| {
-            plan.inject(*injection);
-            plan
-        });
+        let plan = plan.injected(&options.create.injections);
         Ok((plan, handles))
     }
 }

@@ -31,6 +31,12 @@ pub enum Injection {
 }
 
 impl Plan {
+    /// The plan with these failures, which are put into it one after the other.
+    pub(crate) fn injected(mut self, injections: &[Injection]) -> Self {
+        injections.iter().for_each(|injection| self.inject(*injection));
+        self
+    }
+
     /// Puts a failure into the plan. Indices are those of the plan as it is then.
     pub fn inject(&mut self, injection: Injection) {
         match injection {

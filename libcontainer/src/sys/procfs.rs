@@ -66,9 +66,7 @@ impl Procfs {
             Err(errno) => Err(Error::os(format_args!("read /proc/{path}"), errno)),
         }
     }
-}
 
-impl Procfs {
     /// The processes that there are now.
     pub(crate) fn pids(&self) -> io::Result<Vec<Pid>> {
         let mut pids = Vec::new();
