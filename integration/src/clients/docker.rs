@@ -1,14 +1,14 @@
 //! Docker: `dockerd` with README's `daemon.json`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::engine::{Calling, Engine, IMAGE, contains, expect, same};
-use super::stage::{Stage, tail, wait_until};
+use super::stage::{Stage, wait_until};
 use super::{Check, Options, Report, Setup, judge, major, of_engines, readme};
 use crate::xtask::{Error, Result};
 
@@ -62,19 +62,10 @@ fn log(stage: &Stage) -> PathBuf {
 
 /// Starts the daemon and waits until it answers. It ends with the stage.
 fn start(stage: &Stage) -> Result<Child> {
-    let log = log(stage);
-    let output = File::options().create(true).append(true).open(&log);
-    let output = output.map_err(Error::io("cannot create a log"))?;
     let mut daemon = stage.enter("dockerd");
     daemon.arg("--config-file").arg(stage.folder().join("daemon.json"));
     daemon.args(["--iptables=false", "--bridge=none", "--live-restore"]);
-    let errors = output.try_clone().map_err(Error::io("cannot share a log"))?;
-    let daemon = daemon.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
-    let daemon = daemon.map_err(Error::io("cannot start dockerd"))?;
-    let answers = || Ok(stage.run(&["docker", "version"], "")?.code == 0);
-    wait_until("dockerd answers", answers)
-        .map_err(|error| Error::NotMet(format!("{error}\n{}", tail(&log))))?;
-    Ok(daemon)
+    stage.start(daemon, &log(stage), &["docker", "version"])
 }
 
 fn init(engine: &Engine) -> Result<()> {

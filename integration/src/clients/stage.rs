@@ -172,6 +172,21 @@ impl Stage {
         })
     }
 
+    /// Starts a daemon of the stage, which ends with it, and waits until the question is answered.
+    pub(super) fn start(&self, mut daemon: Command, log: &Path, question: &[&str]) -> Result<Child> {
+        let output = File::options().create(true).append(true).open(log);
+        let output = output.map_err(Error::io("cannot create a log"))?;
+        let errors = output.try_clone().map_err(Error::io("cannot share a log"))?;
+        let started = daemon.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
+        let started = started.map_err(Error::io(format!("cannot start `{}`", line(&daemon))))?;
+        wait_until(
+            &format!("`{}` is answered", question.join(" ")),
+            || Ok(self.run(question, "")?.code == 0),
+        )
+        .map_err(|error| Error::NotMet(format!("{error}\n{}", tail(log))))?;
+        Ok(started)
+    }
+
     /// What is in the stage now. `roots` are the folders in which runtimes keep containers.
     pub(super) fn inventory(&self, roots: &[&str]) -> Result<Inventory> {
         let mountinfo = format!("/proc/{}/mountinfo", self.init);
@@ -305,9 +320,7 @@ impl Drop for Stage {
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.holder.wait();
-        if !self.identity.as_os_str().is_empty()
-            && let Err(error) = wait_until("no process is left", || self.kill_all())
-        {
+        if let Err(error) = wait_until("no process is left", || self.kill_all()) {
             eprintln!("{error}");
         }
         self.cgroups.release(&self.cgroup);

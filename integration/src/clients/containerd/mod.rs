@@ -3,9 +3,9 @@
 mod checks;
 
 use std::cell::Cell;
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::Arc;
 
 use super::engine::{expect, same};
@@ -71,18 +71,9 @@ pub(super) fn log(stage: &Stage) -> PathBuf {
 
 /// Starts the daemon and waits until it answers. It ends with the stage.
 pub(super) fn start(stage: &Stage) -> Result<Child> {
-    let log = log(stage);
-    let output = File::options().create(true).append(true).open(&log);
-    let output = output.map_err(Error::io("cannot create a log"))?;
     let mut daemon = stage.enter("containerd");
     daemon.arg("--config").arg(stage.folder().join("config.toml"));
-    let errors = output.try_clone().map_err(Error::io("cannot share a log"))?;
-    let daemon = daemon.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
-    let daemon = daemon.map_err(Error::io("cannot start containerd"))?;
-    let answers = || Ok(stage.run(&["ctr", "version"], "")?.code == 0);
-    wait_until("containerd answers", answers)
-        .map_err(|error| Error::NotMet(format!("{error}\n{}", tail(&log))))?;
-    Ok(daemon)
+    stage.start(daemon, &log(stage), &["ctr", "version"])
 }
 
 impl Ctr {
